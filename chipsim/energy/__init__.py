@@ -1,0 +1,1 @@
+"""Price: counters times prices, with provenance and range."""

@@ -1,0 +1,1 @@
+"""Numba kernels: plain arrays in and out, no units, no chip objects."""

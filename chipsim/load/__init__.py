@@ -1,0 +1,1 @@
+"""Load: checkpoints, descriptions, chip files and traces become networks, chips and traces."""

@@ -1,0 +1,1 @@
+"""Map: partition, place, route and schedule a network on a chip."""

@@ -1,0 +1,1 @@
+"""Partitioners: a network becomes slices."""

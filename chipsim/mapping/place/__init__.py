@@ -1,0 +1,1 @@
+"""Placers: slices get cores."""

@@ -1,0 +1,1 @@
+"""Routers: flows get multicast trees."""

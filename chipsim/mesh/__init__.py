@@ -1,0 +1,1 @@
+"""The routing mesh: a compiled event-driven engine and its simpy reference."""

@@ -1,0 +1,168 @@
+"""What is mapped: populations of neurons joined by projections, in floating point.
+
+A network knows no chip, no file and no fixed point.  Equations are in discrete time, one
+application per *step*; ``u`` is the membrane potential, ``s`` the spike (0 or 1), ``I`` the
+input current, ``theta`` the threshold, ``k`` the decay factor of one step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A population that is driven from outside by a trace.
+
+    ``kind`` is ``"graded"`` (a value in ``[0, maximum]`` per neuron and step) or ``"spikes"``
+    (0 or 1).
+    """
+
+    kind: Literal["graded", "spikes"]
+    maximum: float = 1.0
+
+
+@dataclass(frozen=True)
+class LIF:
+    """Leaky integrate-and-fire neuron, one update a step.
+
+    ``u' = k (u - theta s) + I`` for ``reset="subtract"``, ``reset_order="before_leak"``
+    (Wu et al. 2022, variants A, B, E); ``u' = k u - theta s + I`` for ``"after_leak"``
+    (snnTorch); ``u' = k u (1 - s) + I`` for ``reset="zero"``; ``u' = k u + I`` for ``"none"``,
+    which makes a leaky integrator.  ``s`` is the spike of the step before.  The new spike is
+    ``u' > theta`` (``fires="above"``) or ``u' >= theta`` (``fires="at"``).
+    """
+
+    threshold: float
+    decay: float
+    reset: Literal["subtract", "zero", "none"] = "subtract"
+    reset_order: Literal["before_leak", "after_leak"] = "before_leak"
+    fires: Literal["above", "at"] = "above"
+
+
+@dataclass(frozen=True)
+class Population:
+    """``size`` neurons of one model."""
+
+    name: str
+    size: int
+    model: Input | LIF
+
+
+@dataclass(frozen=True)
+class HybridPlasticity:
+    """Local plasticity of Wu et al. 2022 as in variant A of the authors' code.
+
+    With ``x`` the presynaptic activity times the attenuation ``d_t`` (see `Projection`) and
+    ``u`` the postsynaptic membrane potential after integration, before reset::
+
+        I += alpha * (x @ H)
+        H  = clip(rho * H + outer(beta * x, tanh(u / theta - eta)), -clamp, clamp)
+
+    ``H`` starts at zero for every sample.  ``stored_trace`` is the H that a frozen network uses
+    instead (the authors keep it beside the weights as ``hebbN``).
+
+    Shapes: ``beta (n_pre,)``, ``eta (n_post,)``, ``stored_trace (n_pre, n_post)`` or None.
+    """
+
+    alpha: float
+    beta: FloatArray
+    eta: FloatArray
+    rho: float
+    clamp: float
+    stored_trace: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Dense synapses from population ``source`` to population ``target``.
+
+    ``weight`` has shape ``(n_post, n_pre)``, as frameworks store it; ``bias`` is ``(n_post,)``
+    or None.  ``delay`` counts steps: 0 acts in the same step (feed-forward), 1 in the next
+    (recurrent).  ``attenuation_tau``, in steps, makes the presynaptic activity of step t count
+    ``d_t = exp(-t / tau)`` (Wu et al. 2022); None means 1.
+    """
+
+    name: str
+    source: str
+    target: str
+    weight: FloatArray
+    bias: FloatArray | None = None
+    delay: int = 0
+    attenuation_tau: float | None = None
+    plasticity: HybridPlasticity | None = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """Populations and projections, with how a sample is presented and read out.
+
+    ``steps`` is the number of steps of one sample.  ``readout`` names the population whose
+    answer counts and ``readout_kind`` how: ``"spike_count"`` (most spikes; ties go to the higher
+    final membrane potential, then the lower index) or ``"membrane"`` (highest final ``u``).
+    """
+
+    name: str
+    steps: int
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    readout: str
+    readout_kind: Literal["spike_count", "membrane"] = "spike_count"
+    notes: tuple[str, ...] = field(default=())
+
+    def population(self, name: str) -> Population:
+        """Return the population called ``name``; KeyError if there is none."""
+        for population in self.populations:
+            if population.name == name:
+                return population
+        raise KeyError(name)
+
+    def incoming(self, name: str) -> tuple[Projection, ...]:
+        """Return the projections onto population ``name``, in file order."""
+        return tuple(p for p in self.projections if p.target == name)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Input samples for a network, with labels where they are known.
+
+    Exactly one of the three forms is set:
+
+    - ``held (samples, neurons)``: values held for all steps of a sample (a static image);
+    - ``graded (samples, steps, neurons)``: a value per step;
+    - ``spikes (samples, steps, neurons)``: 0 or 1.
+
+    ``scale`` turns a stored value into the network's input value (1/255 for 8-bit images).
+    ``labels (samples,)`` are class indices, or None.
+    """
+
+    name: str
+    scale: float = 1.0
+    held: NDArray[np.generic] | None = None
+    graded: NDArray[np.generic] | None = None
+    spikes: NDArray[np.generic] | None = None
+    labels: NDArray[np.int64] | None = None
+
+    @property
+    def values(self) -> NDArray[np.generic]:
+        """The one form that is set."""
+        for form in (self.held, self.graded, self.spikes):
+            if form is not None:
+                return form
+        raise ValueError(f"trace {self.name!r} holds no values")
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return int(self.values.shape[0])
+
+    @property
+    def neurons(self) -> int:
+        """Number of input neurons."""
+        return int(self.values.shape[-1])

@@ -1,0 +1,1 @@
+"""Quantise: floating-point networks become fixed-point ones."""

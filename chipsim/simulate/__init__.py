@@ -1,0 +1,1 @@
+"""Simulate: cores, mesh and learning together, step by step."""

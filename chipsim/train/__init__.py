@@ -1,0 +1,1 @@
+"""Train: make the networks of the HP paper (needs torch)."""
