@@ -8,7 +8,7 @@ beside it: ``Chip.constants`` maps the key path of every constant in the chip fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Mark = Literal["published", "derived", "measured", "assumed"]
@@ -27,6 +27,15 @@ class Constant:
     low: float
     high: float
     unit: str
+    mark: Mark
+    source: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A word among several, such as a rounding mode, with its provenance (see `Constant`)."""
+
+    value: str
     mark: Mark
     source: str
 
@@ -131,7 +140,8 @@ class Chip:
     """A many-core chip.
 
     ``prices`` maps an action to its energy in joules (a view into ``constants``: the keys under
-    ``energy``); ``static_power`` is in watts.
+    ``energy``); ``static_power`` is in watts.  ``choices`` keeps the provenance of the words
+    (``"core.rounding"``) as ``constants`` does for numbers.
     """
 
     name: str
@@ -142,6 +152,7 @@ class Chip:
     prices: Mapping[str, Constant]
     static_power: Constant
     constants: Mapping[str, Constant]
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
     @property
     def cores(self) -> int:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
+PlasticityMode = Literal["running", "frozen", "off"]
+"""Plastic synapses learn, stay at their stored trace, or have none (`quantise.plasticity_mode`)."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -166,3 +169,32 @@ class Trace:
     def neurons(self) -> int:
         """Number of input neurons."""
         return int(self.values.shape[-1])
+
+
+def evaluation_order(network: Network) -> tuple[str, ...]:
+    """Return the non-input populations in the order one step evaluates them.
+
+    A population follows every source of its delay-0 projections; otherwise file order.  Raises
+    ValueError naming the populations of a delay-0 loop.
+    """
+    waiting = {p.name: p for p in network.populations if not isinstance(p.model, Input)}
+    order: list[str] = []
+    while waiting:
+        ready = [
+            name
+            for name in waiting
+            if not any(p.delay == 0 and p.source in waiting for p in network.incoming(name))
+        ]
+        if not ready:
+            raise ValueError(f"delay-0 loop through {', '.join(sorted(waiting))}")
+        for name in ready:
+            del waiting[name]
+        order += ready
+    return tuple(order)
+
+
+def attenuation(projection: Projection, steps: int) -> NDArray[np.float64]:
+    """Return the factor ``d_t`` on presynaptic activity at each step, shape ``(steps,)``."""
+    if projection.attenuation_tau is None:
+        return np.ones(steps)
+    return np.asarray(np.exp(-np.arange(steps) / projection.attenuation_tau))

@@ -10,12 +10,17 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Literal
 
+from chipsim.network import PlasticityMode
+
 Role = Literal["whole", "dendrite", "soma"]
 TaskKind = Literal["integrate", "soma", "learn"]
 FlowKind = Literal["input", "spike", "sum", "post"]
 
 INPUT_PORT = -1
 """Stands for the chip's input port where a flow names its source slice."""
+
+EAST, WEST, NORTH, SOUTH, LOCAL = 1, 2, 4, 8, 16
+"""Output ports of a router as bits of `Route.ports`."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,22 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class Partition:
+    """A network cut into slices, ``slices[i].index == i``, and in words why it was cut so."""
+
+    slices: tuple[Slice, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Flow:
     """Packets from one slice (or the input port) to the same set of slices.
 
     ``neurons first .. first+count-1`` are of ``population``: the senders of ``spike`` (one
     packet a spike), of ``sum`` (a dendrite slice's partial sums, ``packets_per_neuron`` each, every
     step) and of ``post`` (the factor of a plasticity rule sent back to the dendrite slices, every
-    step).  An ``input`` flow carries trace values: ``neurons_per_packet`` graded values a packet, or
-    one spike a packet.  ``bits`` is the payload one packet carries.
+    step).  An ``input`` flow carries trace values: ``neurons_per_packet`` graded values a packet,
+    or one spike a packet.  ``bits`` is the payload one packet carries.
     """
 
     kind: FlowKind
@@ -138,7 +151,7 @@ class Mapping:
 
     network: str
     chip: str
-    plasticity: Literal["running", "frozen", "off"]
+    plasticity: PlasticityMode
     slices: tuple[Slice, ...]
     placement: tuple[int, ...]
     flows: tuple[Flow, ...]

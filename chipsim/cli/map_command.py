@@ -1,0 +1,50 @@
+"""``chipsim map``: fit a trained network into a chip, run it there and report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from chipsim.cli.job_options import add_job_options
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command ``map`` to ``subparsers``."""
+    parser = subparsers.add_parser(
+        "map",
+        help="fit a model into a chip, simulate it there and report",
+        description="Fit a trained network into the chip's cores, run it there in the chip's own "
+        "arithmetic and clock, and report energy, throughput, latency, traffic and accuracy.",
+    )
+    parser.add_argument("model", type=Path, help="checkpoint: .pt, .npz or .safetensors")
+    add_job_options(parser)
+    parser.add_argument(
+        "--plasticity", choices=("running", "frozen", "off"),
+        help="local plasticity on chip (default: running)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--placer", default="hilbert", metavar="NAME", help="sequential, snake or hilbert (default)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Map, simulate, report; return the exit code."""
+    from chipsim.cli.run_job import run_job
+    from chipsim.pipeline import Job
+
+    job = Job(
+        model=args.model,
+        chip=args.chip,
+        overrides=tuple(args.overrides),
+        trace=args.trace,
+        plasticity=args.plasticity,
+        placer=args.placer,
+        limit=args.limit,
+        mesh_phases=args.mesh_phases,
+        threads=args.threads,
+        batch=args.batch,
+        seed=args.seed,
+        strict=args.strict,
+    )
+    return run_job(job, args.out, force=args.force, as_json=args.json, quiet=args.quiet)

@@ -1,0 +1,160 @@
+"""Makes a `Network` of a description and the tensors it names, checking everything."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, cast
+
+from chipsim.config import Section
+from chipsim.load.tensors import Tensors
+from chipsim.network import (
+    LIF,
+    HybridPlasticity,
+    Input,
+    Network,
+    Population,
+    Projection,
+    evaluation_order,
+)
+from chipsim.yaml_tree import hint, shown
+
+_NAME = re.compile(r"[\w.+-]{1,64}")
+_MOST_NEURONS = 2**31 - 1
+_MOST_STEPS = 2**31 - 1
+_MOST_DELAY = 2**15
+
+
+def build_network(root: Section, tensors: Tensors, default_name: str) -> Network:
+    """Return the network that the description ``root`` and ``tensors`` make.
+
+    The format is in ``docs/model-file.md``.  All arrays are float32 and C-contiguous.  Raises
+    InputError at the place of the first value that is missing, unknown or inconsistent.
+    """
+    name = root.text("model", default=default_name)
+    steps = root.integer("steps", at_least=1, at_most=_MOST_STEPS)
+    populations = _populations(root, tensors)
+    notes: list[str] = []
+    projections = _projections(root, tensors, populations, notes)
+    readout = root.section("readout")
+    output = _reference(readout, "population", populations)
+    if isinstance(output.model, Input):
+        raise readout.error("population", f"{output.name} is an input; it gives no answer")
+    kind = readout.choice("kind", ("spike_count", "membrane"), default="spike_count")
+    network = Network(
+        name=name,
+        steps=steps,
+        populations=tuple(populations.values()),
+        projections=projections,
+        readout=output.name,
+        readout_kind=cast(Literal["spike_count", "membrane"], kind),
+        notes=tuple(notes),
+    )
+    _check_driven(root, network)
+    return network
+
+
+def _populations(root: Section, tensors: Tensors) -> dict[str, Population]:
+    populations: dict[str, Population] = {}
+    for section in root.sections("populations"):
+        name = _new_name(section, populations)
+        size = section.integer("size", at_least=1, at_most=_MOST_NEURONS)
+        kind = section.choice("model", ("input", "lif"))
+        model = _input(section, tensors) if kind == "input" else _lif(section, tensors)
+        populations[name] = Population(name, size, model)
+    if not any(isinstance(p.model, Input) for p in populations.values()):
+        raise root.error("populations", "one population must be an input (model: input)")
+    return populations
+
+
+def _input(section: Section, tensors: Tensors) -> Input:
+    kind = section.choice("kind", ("graded", "spikes"))
+    maximum = tensors.number(section, "maximum", above=0.0, default=1.0)
+    if kind == "spikes" and maximum != 1.0:
+        raise section.error("maximum", "a spiking input has values 0 and 1; leave maximum out")
+    return Input(cast(Literal["graded", "spikes"], kind), maximum)
+
+
+def _lif(section: Section, tensors: Tensors) -> LIF:
+    reset = section.choice("reset", ("subtract", "zero", "none"), default="subtract")
+    order = section.choice("reset_order", ("before_leak", "after_leak"), default="before_leak")
+    fires = section.choice("fires", ("above", "at"), default="above")
+    return LIF(
+        threshold=tensors.number(section, "threshold", above=0.0),
+        decay=tensors.number(section, "decay", at_least=0.0, at_most=1.0),
+        reset=cast(Literal["subtract", "zero", "none"], reset),
+        reset_order=cast(Literal["before_leak", "after_leak"], order),
+        fires=cast(Literal["above", "at"], fires),
+    )
+
+
+def _projections(
+    root: Section, tensors: Tensors, populations: dict[str, Population], notes: list[str]
+) -> tuple[Projection, ...]:
+    projections: dict[str, Projection] = {}
+    for section in root.sections("projections"):
+        name = _new_name(section, projections)
+        source = _reference(section, "source", populations)
+        target = _reference(section, "target", populations)
+        if isinstance(target.model, Input):
+            raise section.error("target", f"{target.name} is an input; nothing projects onto it")
+        plasticity = None
+        if section.has("plasticity"):
+            rule = section.section("plasticity")
+            plasticity = _hybrid_plasticity(rule, tensors, source.size, target.size)
+            if plasticity.stored_trace is None:
+                notes.append(f"{name}: no stored trace; a frozen network has none (H = 0)")
+        projections[name] = Projection(
+            name=name,
+            source=source.name,
+            target=target.name,
+            weight=tensors.array(section, "weight", (target.size, source.size)),
+            bias=tensors.optional(section, "bias", (target.size,)),
+            delay=section.integer("delay", at_least=0, at_most=_MOST_DELAY, default=0),
+            attenuation_tau=section.number("attenuation_tau", above=0.0, default=None),
+            plasticity=plasticity,
+        )
+    return tuple(projections.values())
+
+
+def _hybrid_plasticity(
+    rule: Section, tensors: Tensors, n_pre: int, n_post: int
+) -> HybridPlasticity:
+    rule.choice("rule", ("hp",))
+    return HybridPlasticity(
+        alpha=tensors.number(rule, "alpha"),
+        beta=tensors.array(rule, "beta", (n_pre,)),
+        eta=tensors.array(rule, "eta", (n_post,)),
+        rho=tensors.number(rule, "rho", at_least=0.0, at_most=1.0),
+        clamp=tensors.number(rule, "clamp", above=0.0),
+        stored_trace=tensors.optional(rule, "stored_trace", (n_pre, n_post)),
+    )
+
+
+def _check_driven(root: Section, network: Network) -> None:
+    """Refuse populations nothing drives, and loops that would act within one step."""
+    for population in network.populations:
+        if not isinstance(population.model, Input) and not network.incoming(population.name):
+            raise root.error("projections", f"nothing projects onto population {population.name}")
+    try:
+        evaluation_order(network)
+    except ValueError as error:
+        raise root.error("projections", f"{error}; a loop needs a delay of 1 or more") from error
+
+
+def _new_name(section: Section, taken: dict[str, Population] | dict[str, Projection]) -> str:
+    name = section.text("name")
+    if not _NAME.fullmatch(name):
+        raise section.error(
+            "name", "a name has 1 to 64 letters, digits or any of _ . + -, without spaces"
+        )
+    if name in taken:
+        raise section.error("name", f"{name} is the name of an earlier one; names must differ")
+    return name
+
+
+def _reference(section: Section, key: str, populations: dict[str, Population]) -> Population:
+    name = section.text(key)
+    if name not in populations:
+        near = hint(name, populations) or "; known: " + ", ".join(populations)
+        raise section.error(key, f"no population is called {shown(name)}{near}")
+    return populations[name]

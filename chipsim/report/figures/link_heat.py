@@ -1,0 +1,113 @@
+"""Link heat map: how busy every link of the mesh is, in both directions."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from chipsim.report.figures.mesh_axes import MeshPlace, mesh_axes, mesh_place
+from chipsim.report.figures.shapes import FloatArray, fill, fill_heat, heat_scale, rectangle
+from chipsim.report.figures.style import (
+    ALERT,
+    INK,
+    NEUTRAL,
+    axes_at,
+    new_figure,
+    population_colors,
+    styled,
+    title,
+)
+from chipsim.report.numbers import percent, phase_cycles
+from chipsim.report.schema import Arrays, Summary
+
+_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+_MOST = 20
+
+
+@styled
+def draw(summary: Summary, arrays: Arrays) -> Figure:
+    """Draw an arrow a link, coloured by its load, and how the loads of all links are spread."""
+    place = mesh_place(summary, panel=5.6)
+    bottom = 0.78
+    figure = new_figure(bottom + place.height + 0.6)
+    loads = _loads(summary, arrays)
+    top = float(loads.max(initial=0.0))
+    hottest = summary["traffic"]["hottest_link"]
+    text = (
+        f"The hottest link, {hottest}, is busy {percent(summary['traffic']['max_link_load'])} "
+        "of a phase"
+        if hottest is not None
+        else "No packet crossed a link"
+    )
+    title(
+        figure,
+        text,
+        "An arrow is one direction of a link: flits over it as a share of the cycles of the "
+        "simulated phases. Squares: routers, coloured where their core is used.",
+    )
+    axes = mesh_axes(figure, place, 0.4, bottom)
+    _routers(axes, summary)
+    _links(axes, summary, place, loads, top)
+    heat_scale(figure, (0.4, 0.16, 2.6), top, "link load", "%")
+    if top > 0:
+        height = min(place.height - 0.3, 4.4)
+        above = bottom + place.height - 0.3 - height
+        _ranking(axes_at(figure, 7.35, above, 2.4, height), summary, loads)
+    return figure
+
+
+def _loads(summary: Summary, arrays: Arrays) -> FloatArray:
+    """Return the load of every router's four outgoing links, ``(routers, 4)``."""
+    cycles = summary["traffic"]["simulated_phases"] * phase_cycles(summary)
+    flits = arrays["link_flits"][:, :4].astype(np.float64)
+    return flits / cycles if cycles else np.zeros_like(flits)
+
+
+def _routers(axes: Axes, summary: Summary) -> None:
+    for population, color in population_colors(summary).items():
+        rows = [row for row in summary["cores"] if row["population"] == population]
+        fill(axes, [rectangle(r["x"] - 0.17, r["y"] - 0.17, 0.34, 0.34) for r in rows], color)
+
+
+def _links(axes: Axes, summary: Summary, place: MeshPlace, loads: FloatArray, top: float) -> None:
+    width = summary["chip"]["width"]
+    used = np.argwhere(loads > 0)
+    arrows = [_arrow(router % width, router // width, port) for router, port in used.tolist()]
+    fill_heat(axes, arrows, [float(loads[r, p]) for r, p in used], top)
+    if top > 0:
+        router, port = (int(i) for i in np.unravel_index(int(loads.argmax()), loads.shape))
+        arrow = _arrow(router % width, router // width, port)
+        fill(axes, [arrow], "none", edgecolor=ALERT, linewidth=1.6)
+
+
+def _arrow(x: int, y: int, port: int) -> FloatArray:
+    """Return an arrow from router ``(x, y)`` out of ``port``, to the right of the link's middle."""
+    dx, dy = _DIRECTIONS[port]
+    along = np.array([0.2, 0.63, 0.63, 0.8, 0.63, 0.63, 0.2])
+    across = np.array([0.035, 0.035, -0.005, 0.1, 0.205, 0.165, 0.165])
+    # To the right of (dx, dy) lies (dy, -dx).
+    return np.stack([x + along * dx + across * dy, y + along * dy - across * dx], axis=1)
+
+
+def _link(x: int, y: int, port: int) -> str:
+    dx, dy = _DIRECTIONS[port]
+    return f"({x},{y})->({x + dx},{y + dy})"
+
+
+def _ranking(axes: Axes, summary: Summary, loads: FloatArray) -> None:
+    """Draw the busiest links as bars, the hottest on top."""
+    width = summary["chip"]["width"]
+    order = np.argsort(-loads, axis=None, kind="stable")[:_MOST]
+    order = order[loads.ravel()[order] > 0]
+    values = loads.ravel()[order] * 100
+    names = [_link(i // 4 % width, i // 4 // width, i % 4) for i in order.tolist()]
+    axes.barh(range(len(values)), values, height=0.7, color=[ALERT, *[NEUTRAL] * (len(values) - 1)])
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(_MOST - 0.4, -0.6)
+    axes.set_xlim(0, values[0] * 1.05)
+    axes.set_xlabel("busy share of a phase (%)")
+    axes.set_title("busiest links", fontsize=8.5, loc="left", color=INK)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")

@@ -1,0 +1,175 @@
+"""Counters: how often each action happened on each core, as integers over a whole run.
+
+A report is counters times prices, so pricing again never simulates again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.chip import Chip
+from chipsim.cores.crossbar import ceil_div
+from chipsim.mapping.model import Mapping
+from chipsim.quantise.fixed import FixedNetwork
+from chipsim.simulate.functional import Activity
+from chipsim.simulate.traffic import MeshActivity, flits_by_link
+from chipsim.simulate.workload import TimedTask
+
+ACTIONS = (
+    "sop",
+    "mac",
+    "relay_add",
+    "soma_update",
+    "lut_read",
+    "trace_decay",
+    "trace_update",
+    "router_hop",
+    "core_cycle",
+)
+"""Actions of crossbar cores: native synaptic operations driven by a spike, by a graded value;
+additions of partial sums (native words); soma updates; table look-ups; decays and updates of
+plasticity traces; routers passed; clock cycles of cores in use."""
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What a run did.
+
+    ``by_core (cores, actions)`` in the order of ``ACTIONS``; ``phase_cycles (phases,)`` the length
+    of every phase and ``busy_cycles (phases,)`` that of its longest core; ``total_cycles`` the
+    cycles ``samples`` inferences take in steady state; ``synaptic_events`` synapses driven by an
+    active axon (at network width, not native); ``overruns`` phases in which a packet came late or
+    a core worked too long.
+    """
+
+    samples: int
+    steps: int
+    by_core: Integers
+    phase_cycles: Integers
+    busy_cycles: Integers
+    total_cycles: int
+    synaptic_events: int
+    overruns: int
+
+
+def count(
+    fixed: FixedNetwork,
+    chip: Chip,
+    mapping: Mapping,
+    activity: Activity,
+    tasks: tuple[TimedTask, ...],
+    mesh: MeshActivity,
+) -> Counters:
+    """Count every action of a run."""
+    samples, steps = activity.answers.spikes.shape[:2]
+    by_core = np.zeros((chip.cores, len(ACTIONS)), np.int64)
+    column = {action: by_core[:, i] for i, action in enumerate(ACTIONS)}
+    events = _count_synapses(fixed, chip, mapping, activity, column)
+    _count_tasks(chip, mapping, tasks, samples * steps, column)
+    _count_look_ups(fixed, mapping, samples * steps, column)
+    column["router_hop"] += flits_by_link(mesh.packets, mesh.trees).sum(axis=1)
+    busy = _busy(mapping, tasks, mesh.phases)
+    lengths = _phase_cycles(chip, busy, mesh)
+    interval = mapping.schedule.interval
+    # The first sample fills the pipeline: what n samples take in steady state is n intervals.
+    steady = samples * steps * interval
+    total = round(float(lengths.mean()) * steady) if lengths.size else 0
+    for core in sorted(set(mapping.placement)):
+        column["core_cycle"][core] += total
+    return Counters(
+        samples=samples,
+        steps=steps,
+        by_core=by_core,
+        phase_cycles=lengths,
+        busy_cycles=busy,
+        total_cycles=total,
+        synaptic_events=events,
+        overruns=_overruns(chip, busy, mesh),
+    )
+
+
+def _count_synapses(
+    fixed: FixedNetwork,
+    chip: Chip,
+    mapping: Mapping,
+    activity: Activity,
+    column: dict[str, Integers],
+) -> int:
+    """Count synaptic operations and trace updates by core; return the synaptic events."""
+    arithmetic = chip.core.arithmetic
+    active = activity.active.sum(axis=(0, 1), dtype=np.int64)
+    learning = activity.learning.sum(axis=(0, 1), dtype=np.int64)
+    steps = activity.active.shape[0] * activity.active.shape[1]
+    graded = {p.name for p in fixed.inputs if p.kind == "graded"}
+    events = 0
+    for index, run in enumerate(activity.runs):
+        core = mapping.placement[run.slice.index]
+        plastic = run.projection.plasticity is not None
+        columns = arithmetic.weight_columns + (arithmetic.trace_columns if plastic else 0)
+        synapses = int(active[index]) * run.slice.count
+        events += synapses
+        kind = "mac" if run.projection.source in graded else "sop"
+        column[kind][core] += synapses * columns
+        if plastic:
+            column["trace_decay"][core] += run.axons.count * run.slice.count * steps
+            column["trace_update"][core] += int(learning[index]) * run.slice.count
+    return events
+
+
+def _count_tasks(
+    chip: Chip,
+    mapping: Mapping,
+    tasks: tuple[TimedTask, ...],
+    steps: int,
+    column: dict[str, Integers],
+) -> None:
+    arithmetic = chip.core.arithmetic
+    words = ceil_div(arithmetic.accumulator_bits, arithmetic.native_bits)
+    for timed in tasks:
+        if timed.task.kind != "soma":
+            continue
+        core = mapping.placement[timed.slice.index]
+        column["soma_update"][core] += timed.slice.count * steps
+        if timed.slice.role == "soma":
+            sums = timed.slice.count * timed.shape.parts * timed.shape.channels
+            column["relay_add"][core] += sums * words * steps
+
+
+def _count_look_ups(
+    fixed: FixedNetwork, mapping: Mapping, steps: int, column: dict[str, Integers]
+) -> None:
+    """One table read a neuron, step and plastic projection, where the neuron is owned."""
+    for part in mapping.slices:
+        rules = sum(p.plasticity is not None for p in fixed.incoming(part.population))
+        if part.role != "dendrite":
+            column["lut_read"][mapping.placement[part.index]] += part.count * rules * steps
+
+
+def _busy(mapping: Mapping, tasks: tuple[TimedTask, ...], phases: int) -> Integers:
+    """Cycle in which the last core of each phase is done, ``(phases,)``."""
+    busy = np.zeros(phases, np.int64)
+    for timed in tasks:
+        first = 1 + timed.task.offset
+        slots = busy[first : first + len(timed.end) * mapping.schedule.interval]
+        slots = slots[:: mapping.schedule.interval]
+        np.maximum(slots, timed.end, out=slots)
+    return busy
+
+
+def _phase_cycles(chip: Chip, busy: Integers, mesh: MeshActivity) -> Integers:
+    if chip.phase.mode == "fixed":
+        return np.full(mesh.simulated, chip.phase.cycles, np.int64)
+    ends = np.maximum(busy[: mesh.simulated], mesh.last_arrival)
+    return ends + chip.phase.sync_cycles
+
+
+def _overruns(chip: Chip, busy: Integers, mesh: MeshActivity) -> int:
+    if chip.phase.mode != "fixed":
+        return 0
+    ends = np.maximum(busy[: mesh.simulated], mesh.last_arrival)
+    return int((ends > chip.phase.cycles - chip.phase.sync_cycles).sum())

@@ -1,0 +1,117 @@
+"""What the chip computes: every step of every sample in the chip's own integers.
+
+On a chip whose phases end at a barrier the mesh cannot change a result, so this runs ahead of the
+mesh (`chipsim.simulate.traffic`), which only times what happened here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.kernels import crossbar, layout
+from chipsim.mapping.model import Mapping
+from chipsim.network import Trace
+from chipsim.quantise.fixed import FixedInput, FixedNetwork
+from chipsim.quantise.formats import round_to_integer
+from chipsim.simulate.program import Run, compile_program, ordered_runs
+from chipsim.simulate.samples import SAMPLES_PER_CALL, Answers, in_chunks
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What happened on the cores, sample by sample and step by step.
+
+    ``values (samples, steps or 1, inputs)`` are the integers that came in; ``active`` and
+    ``learning`` ``(samples, steps, runs)`` count the axons of each run (order of ``runs``) that
+    had input, and that changed traces; ``saturated`` counts overflowing membrane updates by
+    population and ``clamped`` trace updates that met the clamp, by plastic projection.
+    """
+
+    answers: Answers
+    runs: tuple[Run, ...]
+    values: NDArray[np.int32]
+    active: NDArray[np.uint16]
+    learning: NDArray[np.uint16]
+    saturated: dict[str, int]
+    clamped: dict[str, int]
+
+
+def integer_values(inputs: tuple[FixedInput, ...], trace: Trace) -> NDArray[np.int32]:
+    """Convert a trace to the chip's input integers, shape ``(samples, steps or 1, inputs)``.
+
+    The trace's columns are the input populations side by side, in file order.
+    """
+    values = trace.values if trace.held is None else trace.values[:, None, :]
+    integers = np.zeros(values.shape, np.int32)
+    first = 0
+    for population in inputs:
+        columns = slice(first, first + population.size)
+        integers[..., columns] = _to_integers(values[..., columns], trace.scale, population)
+        first += population.size
+    return integers
+
+
+def _to_integers(
+    values: NDArray[np.generic], scale: float, population: FixedInput
+) -> NDArray[np.int64]:
+    if population.kind == "spikes":
+        return (values != 0).astype(np.int64)
+    scaled = values.astype(np.float64) * (scale / population.lsb)
+    return np.clip(round_to_integer(scaled, "nearest"), 0, population.maximum)
+
+
+def run_functional(
+    fixed: FixedNetwork,
+    mapping: Mapping,
+    trace: Trace,
+    *,
+    threads: int = 1,
+    batch: int = SAMPLES_PER_CALL,
+    seed: int = 0,
+    advance: Callable[[int], None] | None = None,
+) -> Activity:
+    """Run every sample of ``trace`` on the mapped network.
+
+    The result does not depend on ``threads`` or ``batch``.  ``seed`` is that of stochastic rounding.
+    """
+    program = compile_program(fixed, mapping, seed)
+    runs = ordered_runs(fixed, mapping)
+    values = integer_values(fixed.inputs, trace)
+    samples, steps = trace.samples, fixed.steps
+    rules = [p for pop in fixed.populations for p in fixed.incoming(pop.name) if p.plasticity]
+    whole = layout.Outcome(
+        spikes=np.zeros((samples, steps, program.neurons), np.uint8),
+        active=np.zeros((samples, steps, len(runs)), np.uint16),
+        learning=np.zeros((samples, steps, len(runs)), np.uint16),
+        potential=np.zeros((samples, fixed.population(fixed.readout).size), np.int64),
+        saturated=np.zeros((samples, len(fixed.populations)), np.int64),
+        clamped=np.zeros((samples, max(1, len(rules))), np.int64),
+    )
+
+    def run(first: int, last: int) -> None:
+        part = layout.Outcome(*(array[first:last] for array in whole))
+        # Each call counts into a row of its own: no two threads share a counter.
+        part = part._replace(saturated=part.saturated[0], clamped=part.clamped[0])
+        crossbar.run_samples(program, values[first:last], first, part)
+
+    in_chunks(run, samples, threads, batch, advance)
+    answers = Answers(
+        tuple(p.name for p in fixed.populations),
+        tuple(p.size for p in fixed.populations),
+        whole.spikes,
+        whole.potential.astype(np.float64),
+    )
+    overflows, clamps = whole.saturated.sum(axis=0), whole.clamped.sum(axis=0)
+    return Activity(
+        answers=answers,
+        runs=runs,
+        values=values,
+        active=whole.active,
+        learning=whole.learning,
+        saturated={p.name: int(overflows[i]) for i, p in enumerate(fixed.populations)},
+        clamped={p.name: int(clamps[i]) for i, p in enumerate(rules)},
+    )

@@ -1,0 +1,252 @@
+"""Time the packets of every phase on the mesh, and count them by flow and link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.chip import Chip
+from chipsim.errors import ConservationError
+from chipsim.kernels import traffic as kernel
+from chipsim.mapping.model import INPUT_PORT, Flow, Mapping, Route
+from chipsim.mesh.engine import run_phases
+from chipsim.mesh.fabric import Packets, fabric
+from chipsim.quantise.fixed import FixedNetwork
+from chipsim.simulate.functional import Activity
+from chipsim.simulate.program import neuron_offsets
+from chipsim.simulate.workload import TimedTask
+
+PHASES_PER_CALL = 512
+"""Phases simulated at once: bounds memory to some million packets."""
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class MeshActivity:
+    """What crossed the mesh.
+
+    ``packets (flows,)`` sent in the whole run and ``trees (flows, routers)`` their port masks.  Of
+    the phases simulated (the first ``simulated`` of ``phases``): ``last_arrival (simulated,)`` cycle
+    of the last delivery or -1, ``deliveries``, ``latency_sum`` and ``latency_max`` in cycles,
+    ``sent (flows,)`` packets and ``link_flits (routers, 5)``.
+    """
+
+    phases: int
+    simulated: int
+    packets: Integers
+    trees: NDArray[np.uint8]
+    last_arrival: Integers
+    deliveries: int
+    latency_sum: int
+    latency_max: int
+    sent: Integers
+    link_flits: Integers
+
+
+def port_masks(routes: tuple[Route, ...], routers: int) -> NDArray[np.uint8]:
+    """Return the output ports of every tree at every router as bit masks, ``(trees, routers)``."""
+    masks = np.zeros((len(routes), routers), np.uint8)
+    for tree, route in enumerate(routes):
+        for router, ports in route.ports.items():
+            masks[tree, router] = ports
+    return masks
+
+
+def phase_count(mapping: Mapping, steps: int) -> int:
+    """Number of phases ``steps`` steps take, with the input's phase and the pipeline's drain."""
+    last = max(task.offset for task in mapping.schedule.tasks)
+    return (steps - 1) * mapping.schedule.interval + last + 2
+
+
+def run_mesh(
+    fixed: FixedNetwork,
+    chip: Chip,
+    mapping: Mapping,
+    activity: Activity,
+    tasks: tuple[TimedTask, ...],
+    *,
+    limit: int | None = None,
+    threads: int = 1,
+    advance: Callable[[int], None] | None = None,
+) -> MeshActivity:
+    """Send every packet of the run (or of its first ``limit`` phases) over the mesh.
+
+    Phases are independent: a packet that is late in a fixed phase is an overrun of that phase.
+
+    Raises
+    ------
+    ConservationError
+        If a flit is lost or appears.
+    """
+    mesh = fabric(chip.mesh)
+    trees = port_masks(mapping.routes, chip.mesh.routers)
+    spikes = activity.answers.spikes.reshape(-1, activity.answers.spikes.shape[2])
+    phases = phase_count(mapping, spikes.shape[0])
+    simulated = phases if limit is None else min(limit, phases)
+    layout = _Layout(
+        interval=mapping.schedule.interval,
+        steps=fixed.steps,
+        port=chip.mesh.routers,
+        arrays=_compile(fixed, chip, mapping, tasks),
+        spikes=spikes,
+        values=activity.values,
+    )
+    sent = np.zeros(len(mapping.flows), np.int64)
+    last_arrival = np.zeros(simulated, np.int64)
+    links = np.zeros((chip.mesh.routers, 5), np.int64)
+    deliveries = latency_sum = latency_max = 0
+    for first in range(0, simulated, PHASES_PER_CALL):
+        last = min(first + PHASES_PER_CALL, simulated)
+        result = run_phases(mesh, trees, layout.packets(first, last, sent), threads=threads)
+        last_arrival[first:last] = result.last_arrival
+        links += result.link_flits
+        deliveries += int(result.deliveries.sum())
+        latency_sum += int(result.latency_sum.sum())
+        latency_max = max(latency_max, int(result.latency_max.max(initial=0)))
+        if advance:
+            advance(last - first)
+    packets = sent.copy()
+    if simulated < phases:
+        layout.count(simulated, phases, packets)
+    _check(sent, trees, links)
+    return MeshActivity(
+        phases=phases,
+        simulated=simulated,
+        packets=packets,
+        trees=trees,
+        last_arrival=last_arrival,
+        deliveries=deliveries,
+        latency_sum=latency_sum,
+        latency_max=latency_max,
+        sent=sent,
+        link_flits=links,
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Everything the packets of any phase follow from."""
+
+    interval: int
+    steps: int
+    port: int
+    arrays: tuple[kernel.Emitters, kernel.Flows, kernel.InputFlows]
+    spikes: NDArray[np.uint8]
+    values: NDArray[np.int32]
+
+    def packets(self, first: int, last: int, sent: Integers) -> Packets:
+        """Packets of the phases ``first .. last - 1``; adds to ``sent`` by flow."""
+        scratch = np.zeros_like(sent)
+        count = self.count(first, last, scratch)
+        phase_ptr = np.zeros(last - first + 1, np.int64)
+        out = (np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.int32))
+        self._emit(first, last, phase_ptr, out, sent)
+        return Packets(phase_ptr, out[0], out[1], out[2])
+
+    def count(self, first: int, last: int, sent: Integers) -> int:
+        """Count the packets of the phases ``first .. last - 1``; adds to ``sent`` by flow."""
+        nothing = (np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int32))
+        return self._emit(first, last, np.zeros(last - first + 1, np.int64), nothing, sent)
+
+    def _emit(
+        self,
+        first: int,
+        last: int,
+        phase_ptr: Integers,
+        out: tuple[NDArray[np.int32], Integers, NDArray[np.int32]],
+        sent: Integers,
+    ) -> int:
+        return int(
+            kernel.emit_phases(
+                (first, last),
+                self.interval,
+                self.steps,
+                self.port,
+                *self.arrays,
+                self.spikes,
+                self.values,
+                phase_ptr,
+                out,
+                sent,
+            )
+        )
+
+
+def flits_by_link(packets: Integers, trees: NDArray[np.uint8]) -> Integers:
+    """Return the flits through each output port, ``(routers, 5)``, that ``packets`` imply."""
+    ports = [(packets[:, None] * ((trees >> port) & 1)).sum(axis=0) for port in range(5)]
+    return np.stack(ports, axis=1).astype(np.int64)
+
+
+def _check(sent: Integers, trees: NDArray[np.uint8], links: Integers) -> None:
+    expected = flits_by_link(sent, trees)
+    if not np.array_equal(expected, links):
+        router, port = np.argwhere(expected != links)[0]
+        raise ConservationError(
+            f"router {router} port {port}: {links[router, port]} flits left, the packets sent make "
+            f"{expected[router, port]}; this is a defect of the mesh engine"
+        )
+
+
+def _compile(
+    fixed: FixedNetwork, chip: Chip, mapping: Mapping, tasks: tuple[TimedTask, ...]
+) -> tuple[kernel.Emitters, kernel.Flows, kernel.InputFlows]:
+    offsets = neuron_offsets(fixed)
+    inputs = sum(p.size for p in fixed.inputs)
+    senders = [t for t in tasks if t.task.kind == _sending_task(t.slice.role)]
+    numbered = list(enumerate(mapping.flows))
+    flows = [[(i, f) for i, f in numbered if f.source == t.slice.index] for t in senders]
+    counts = np.cumsum([0, *(len(group) for group in flows)])
+    emitters = kernel.Emitters(
+        injector=_ints([mapping.placement[t.slice.index] for t in senders]),
+        phase=_ints([t.task.offset for t in senders]),
+        first=_ints([offsets[t.slice.population] - inputs + t.slice.first for t in senders]),
+        count=_ints([t.slice.count for t in senders]),
+        begin=np.array([_sending_begins(t, chip) for t in senders], np.int64),
+        pace=chip.core.soma_cycles,
+        flow_ptr=counts.astype(np.int64),
+    )
+    return (
+        emitters,
+        _flows([(i, f, t) for t, g in zip(senders, flows, strict=True) for i, f in g]),
+        _input_flows([(i, f) for i, f in numbered if f.source == INPUT_PORT], offsets, fixed),
+    )
+
+
+def _sending_task(role: str) -> str:
+    return "integrate" if role == "dendrite" else "soma"
+
+
+def _sending_begins(timed: TimedTask, chip: Chip) -> Integers:
+    """Cycle from which a slice's neurons send: its sending takes the end of its task."""
+    return timed.end - chip.core.soma_cycles * timed.slice.count
+
+
+def _flows(flows: list[tuple[int, Flow, TimedTask]]) -> kernel.Flows:
+    return kernel.Flows(
+        first=_ints([f.first - t.slice.first for _, f, t in flows]),
+        count=_ints([f.count for _, f, _ in flows]),
+        tree=_ints([i for i, _, _ in flows]),
+        packets=_ints([f.packets_per_neuron for _, f, _ in flows]),
+        on_spike=np.array([f.kind == "spike" for _, f, _ in flows], np.bool_),
+    )
+
+
+def _input_flows(
+    flows: list[tuple[int, Flow]], offsets: dict[str, int], fixed: FixedNetwork
+) -> kernel.InputFlows:
+    graded = {p.name: p.kind == "graded" for p in fixed.inputs}
+    return kernel.InputFlows(
+        first=_ints([offsets[f.population] + f.first for _, f in flows]),
+        count=_ints([f.count for _, f in flows]),
+        tree=_ints([i for i, _ in flows]),
+        values=_ints([f.neurons_per_packet if graded[f.population] else 0 for _, f in flows]),
+    )
+
+
+def _ints(values: list[int]) -> Integers:
+    return np.array(values, np.int64)

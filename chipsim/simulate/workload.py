@@ -1,0 +1,119 @@
+"""When each task of each core starts and how long it takes, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.chip import Chip
+from chipsim.cores import crossbar
+from chipsim.cores.crossbar import Shape
+from chipsim.mapping.model import Mapping, Slice, Task
+from chipsim.mapping.shapes import shapes_of
+from chipsim.network import Network
+from chipsim.simulate.functional import Activity
+
+_ORDER = {"integrate": 0, "soma": 1, "learn": 2}
+
+Cycles = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TimedTask:
+    """A task with its times: ``start`` and ``cycles`` within its phase, by step, ``(G,)``.
+
+    G counts the steps of all samples one after the other.
+    """
+
+    task: Task
+    slice: Slice
+    shape: Shape
+    start: Cycles
+    cycles: Cycles
+
+    @property
+    def end(self) -> Cycles:
+        """Cycle in which the task is done, by step."""
+        return self.start + self.cycles
+
+
+def timed_tasks(
+    network: Network, chip: Chip, mapping: Mapping, activity: Activity
+) -> tuple[TimedTask, ...]:
+    """Return every task of the schedule with its actual cycles.
+
+    Tasks of one slice that share a phase run one after the other: the older step first, then
+    integrate before soma before learn.
+    """
+    shapes = shapes_of(network, mapping.slices, mapping.plasticity)
+    by_slice = active_axons(activity, len(mapping.slices))
+    steps = by_slice.shape[1]
+    cycles = {
+        (task.slice, task.kind): _cycles(chip, shapes[task.slice], task, by_slice[task.slice])
+        for task in mapping.schedule.tasks
+    }
+    interval = mapping.schedule.interval
+    timed = []
+    for task in mapping.schedule.tasks:
+        start = np.zeros(steps, np.int64)
+        for other in _before(task, mapping.schedule.tasks, interval):
+            lead = (other.offset - task.offset) // interval
+            start += _shifted(cycles[other.slice, other.kind], -lead)
+        timed.append(
+            TimedTask(
+                task,
+                mapping.slices[task.slice],
+                shapes[task.slice],
+                start,
+                cycles[task.slice, task.kind],
+            )
+        )
+    return tuple(timed)
+
+
+def active_axons(activity: Activity, slices: int) -> Cycles:
+    """Return the axons with input of every slice at every step, shape ``(slices, G)``."""
+    flat = activity.active.reshape(-1, len(activity.runs))
+    counts = np.zeros((slices, flat.shape[0]), np.int64)
+    for index, run in enumerate(activity.runs):
+        counts[run.slice.index] += flat[:, index]
+    return counts
+
+
+def _cycles(chip: Chip, shape: Shape, task: Task, active: Cycles) -> Cycles:
+    if task.kind != "integrate":
+        return np.full(active.shape, task.cycles, np.int64)
+    # Cycles depend on the activity only through its count, so each count is priced once.
+    counts, place = np.unique(active, return_inverse=True)
+    priced = [crossbar.integrate_task_cycles(chip.core, shape, int(n)) for n in counts]
+    return np.array(priced, np.int64)[place]
+
+
+def _before(task: Task, tasks: Sequence[Task], interval: int) -> list[Task]:
+    """Tasks of the same slice in the same phase slot that run before ``task``."""
+
+    def order(t: Task) -> tuple[int, int]:
+        return (-t.offset, _ORDER[t.kind])
+
+    return [
+        other
+        for other in tasks
+        if other.slice == task.slice
+        and (other.offset - task.offset) % interval == 0
+        and order(other) < order(task)
+    ]
+
+
+def _shifted(values: Cycles, by: int) -> Cycles:
+    """``values[g + by]``, zero where there is no such step."""
+    shifted = np.zeros_like(values)
+    if by == 0:
+        return values
+    if by > 0:
+        shifted[:-by] = values[by:]
+    else:
+        shifted[-by:] = values[:by]
+    return shifted

@@ -1,0 +1,104 @@
+"""Training by backpropagation through time with a surrogate gradient, epoch by epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chipsim.train import checkpoint
+from chipsim.train.data import CLASSES, Images
+from chipsim.train.hp import decide, forward
+from chipsim.train.measure import accuracy, scaled
+from chipsim.train.settings import Dynamics, EpochRecord, Settings
+from chipsim.train.state import Training, check_trace
+
+Progress = Callable[[str], None]
+
+
+def print_progress(line: str) -> None:
+    """Print a line to stderr at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def train(
+    training: Training,
+    data: tuple[Images, Images],
+    settings: Settings,
+    dynamics: Dynamics,
+    checkpoint_path: Path | None = None,
+    progress: Progress = print_progress,
+) -> None:
+    """Train ``training`` in place up to ``settings.epochs`` on ``data`` (training, test images).
+
+    After every epoch a checkpoint is written to ``checkpoint_path``.  The order of the images
+    depends on seed and epoch alone, so a resumed run ends as an uninterrupted one.  InputError if
+    a trace could reach the clamp, which is checked before every step of the optimiser.
+    """
+    train_images, test_images = data
+    begun, done_before = time.perf_counter(), len(training.epochs)
+    for epoch in range(done_before + 1, settings.epochs + 1):
+        epoch_begun = time.perf_counter()
+        loss, train_accuracy = _train_epoch(training, train_images, settings, dynamics, epoch)
+        record = EpochRecord(
+            epoch=epoch,
+            loss=loss,
+            train=train_accuracy,
+            test=accuracy(training.layers, test_images, dynamics),
+            trace_bounds=check_trace(training.layers, dynamics),
+            seconds=time.perf_counter() - epoch_begun,
+        )
+        training.epochs.append(record)
+        if checkpoint_path is not None:
+            checkpoint.write(checkpoint_path, training, settings, dynamics)
+        each = (time.perf_counter() - begun) / (epoch - done_before)
+        progress(
+            f"epoch {epoch}/{settings.epochs}  loss {record.loss:.5f}  "
+            f"train {record.train:.2f} %  test {record.test:.2f} %  "
+            f"{record.seconds:.0f} s, {each * (settings.epochs - epoch):.0f} s left"
+        )
+
+
+def _train_epoch(
+    training: Training, images: Images, settings: Settings, dynamics: Dynamics, epoch: int
+) -> tuple[float, float]:
+    """Train on every image once; return the mean loss and the accuracy in percent."""
+    order = np.random.default_rng([settings.seed, epoch]).permutation(images.count)
+    batches = -(-images.count // settings.batch)
+    total, right = 0.0, 0
+    for index in range(batches):
+        chosen = order[index * settings.batch : (index + 1) * settings.batch]
+        share = settings.cosine((epoch - 1) * batches + index, settings.epochs * batches)
+        for group, rate in zip(
+            training.optimiser.param_groups,
+            (settings.weight_rate, settings.rule_rate),
+            strict=True,
+        ):
+            group["lr"] = rate * share
+        check_trace(training.layers, dynamics)
+        loss, correct = _train_batch(training, images, chosen, dynamics)
+        total += loss * len(chosen)
+        right += correct
+    return total / images.count, 100.0 * right / images.count
+
+
+def _train_batch(
+    training: Training,
+    images: Images,
+    chosen: NDArray[np.int64],
+    dynamics: Dynamics,
+) -> tuple[float, int]:
+    """One optimiser step on the mean squared error of the output spike rates."""
+    labels = torch.from_numpy(images.labels[chosen])
+    _, output = forward(*training.layers, scaled(images.pixels[chosen]), dynamics)
+    target = torch.nn.functional.one_hot(labels, CLASSES).float()
+    loss = torch.nn.functional.mse_loss(output.spikes.mean(1), target)
+    training.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    training.optimiser.step()
+    return float(loss.detach()), int((decide(output) == labels).sum())

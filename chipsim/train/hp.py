@@ -1,0 +1,197 @@
+"""The hybrid-plasticity network of Wu et al. 2022 (variant A) as differentiable torch functions.
+
+Two plastic projections, image -> hidden -> output, as `chipsim.network` states them::
+
+    x_t = d_t * input_t,  d_t = exp(-t / tau)
+    u   = k (u - theta s) + x_t W^T + b + alpha (x_t H);   s = u > theta
+    H   = clip(rho H + outer(beta x_t, tanh(u / theta - eta)), -clamp, clamp)
+
+Every sample has its own H, which is never stored.  While the clamp does not act,
+``x_t H_t = sum over s < t of rho^(t-1-s) (x_t . beta x_s) tanh_s``: the dot products of the
+presynaptic activities weigh the postsynaptic factors of the earlier steps.  `trace_bound` proves
+that the clamp cannot act.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chipsim.train.settings import Dynamics
+
+SURROGATE_HALF_WIDTH = 0.5
+"""Half-width of the box that stands for the spike's derivative (published: the authors' code)."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One plastic projection and its neurons.
+
+    Shapes: ``weight (n_post, n_pre)``, ``bias (n_post,)``, ``alpha (1,)``, ``beta (n_pre,)``,
+    ``eta (n_post,)``.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    alpha: Tensor
+    beta: Tensor
+    eta: Tensor
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """What a layer did: ``spikes`` and ``posts`` are ``(samples, steps, n_post)``.
+
+    ``posts`` is the postsynaptic factor ``tanh(u / theta - eta)``; ``membrane (samples, n_post)``
+    the membrane potential of the last step, before reset.
+    """
+
+    spikes: Tensor
+    posts: Tensor
+    membrane: Tensor
+
+
+class _Spike(torch.autograd.Function):
+    """Heaviside step of ``u - theta`` with a box as its derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, above: Tensor) -> Tensor:
+        ctx.save_for_backward(above)
+        return (above > 0).to(above.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Tensor:
+        (above,) = ctx.saved_tensors
+        gradient: Tensor = gradients[0]
+        near: Tensor = above.abs() < SURROGATE_HALF_WIDTH
+        return gradient * near.to(gradient.dtype)
+
+
+def _membrane(dynamics: Dynamics, u: Tensor, spike: Tensor, current: Tensor) -> Tensor:
+    return dynamics.decay * (u - dynamics.threshold * spike) + current
+
+
+def _spike(dynamics: Dynamics, u: Tensor) -> Tensor:
+    spike: Tensor = _Spike.apply(u - dynamics.threshold)  # type: ignore[no-untyped-call]
+    return spike
+
+
+def run_static(layer: Layer, image: Tensor, dynamics: Dynamics) -> LayerRun:
+    """Run ``layer`` on input ``image (samples, n_pre)`` that is held for all steps.
+
+    The weighted sum is computed once and scaled by ``d_t``; the trace acts through one vector per
+    sample, because all presynaptic activities are multiples of the same image.
+    """
+    weighted = image @ layer.weight.T
+    gain = layer.alpha * ((image * image) @ layer.beta[:, None])
+    u = spike = recalled = torch.zeros_like(weighted)
+    spikes, posts = [], []
+    for step in range(dynamics.steps):
+        d = dynamics.attenuation(step)
+        current = d * weighted + layer.bias + (d * gain) * recalled
+        u = _membrane(dynamics, u, spike, current)
+        spike = _spike(dynamics, u)
+        post = torch.tanh(u / dynamics.threshold - layer.eta)
+        recalled = dynamics.rho * recalled + d * post
+        spikes.append(spike)
+        posts.append(post)
+    return LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), u)
+
+
+def run_spiking(layer: Layer, arriving: Tensor, dynamics: Dynamics) -> LayerRun:
+    """Run ``layer`` on the spikes ``arriving (samples, steps, n_pre)`` of the layer before it."""
+    x = arriving * attenuations(dynamics, arriving)[:, None]
+    driven = x @ layer.weight.T + layer.bias
+    recall = layer.alpha * (x @ (x * layer.beta).transpose(1, 2)) * fading(dynamics, arriving)
+    u = spike = torch.zeros_like(driven[:, 0])
+    spikes: list[Tensor] = []
+    posts: list[Tensor] = []
+    for step in range(dynamics.steps):
+        current = driven[:, step]
+        if posts:
+            weights = recall[:, step, :step, None]
+            current = current + (weights * torch.stack(posts, 1)).sum(1)
+        u = _membrane(dynamics, u, spike, current)
+        spike = _spike(dynamics, u)
+        spikes.append(spike)
+        posts.append(torch.tanh(u / dynamics.threshold - layer.eta))
+    return LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), u)
+
+
+def forward(
+    hidden: Layer, output: Layer, image: Tensor, dynamics: Dynamics
+) -> tuple[LayerRun, LayerRun]:
+    """Run both layers on ``image (samples, pixels)`` of values in [0, 1], with plasticity."""
+    first = run_static(hidden, image, dynamics)
+    return first, run_spiking(output, first.spikes, dynamics)
+
+
+def attenuations(dynamics: Dynamics, like: Tensor) -> Tensor:
+    """Return ``d_t`` of all steps, shape ``(steps,)``, in the type of ``like``."""
+    factors = [dynamics.attenuation(step) for step in range(dynamics.steps)]
+    return torch.tensor(factors, dtype=like.dtype)
+
+
+def fading(dynamics: Dynamics, like: Tensor) -> Tensor:
+    """Return how much of step s is left in the trace that step t uses.
+
+    Shape ``(steps, steps)``, entry ``[t, s] = rho^(t-1-s)`` for ``s < t``, else 0.
+    """
+    rows = [
+        [dynamics.rho ** (t - 1 - s) if s < t else 0.0 for s in range(dynamics.steps)]
+        for t in range(dynamics.steps)
+    ]
+    return torch.tensor(rows, dtype=like.dtype)
+
+
+def decide(run: LayerRun) -> Tensor:
+    """Return the class of each sample: most spikes; then highest final membrane; then lowest index.
+
+    Shape ``(samples,)``.  This is the readout ``spike_count`` of `chipsim.network.Network`.
+    """
+    counts = run.spikes.sum(1)
+    leading = counts == counts.amax(1, keepdim=True)
+    return run.membrane.masked_fill(~leading, -math.inf).argmax(1)
+
+
+def trace_bound(layer: Layer, dynamics: Dynamics) -> float:
+    """Return a bound on every ``|H|`` for presynaptic activity in [0, 1], whatever the sample.
+
+    ``|H_t| <= sum over s < t of rho^(t-1-s) d_s max|beta|``, since ``|tanh| <= 1``.  Where this is
+    at most the clamp, the clamp never acts and the functions here are exact.
+    """
+    reached = highest = 0.0
+    for step in range(dynamics.steps):
+        reached = dynamics.rho * reached + dynamics.attenuation(step)
+        highest = max(highest, reached)
+    return highest * float(layer.beta.detach().abs().max())
+
+
+def mean_trace(layer: Layer, arriving: Tensor, posts: Tensor, dynamics: Dynamics) -> Tensor:
+    """Return the trace averaged over samples and over the steps that use it: ``(n_pre, n_post)``.
+
+    ``arriving (samples, steps, n_pre)`` is the presynaptic activity before attenuation, or
+    ``(samples, n_pre)`` where it is held for all steps; ``posts (samples, steps, n_post)``.
+    """
+    samples, steps, n_post = posts.shape
+    share = fading(dynamics, posts).mean(0) * attenuations(dynamics, posts)
+    shared = share[:, None] * posts
+    if arriving.dim() == 2:
+        total = arriving.T @ shared.sum(1)
+    else:
+        total = arriving.reshape(samples * steps, -1).T @ shared.reshape(-1, n_post)
+    return layer.beta[:, None] * total / samples
+
+
+def frozen(layer: Layer, trace: Tensor) -> Layer:
+    """Return ``layer`` with plasticity stopped: ``trace (n_pre, n_post)`` folded into weights."""
+    return off(replace(layer, weight=layer.weight + layer.alpha * trace.T))
+
+
+def off(layer: Layer) -> Layer:
+    """Return ``layer`` without plasticity."""
+    return replace(layer, alpha=torch.zeros_like(layer.alpha))

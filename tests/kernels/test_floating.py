@@ -1,0 +1,25 @@
+"""The float reference kernel follows the network's equations."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chipsim.simulate.float_reference import input_values, run_float
+from tests import naive
+from tests.conftest import random_network
+from tests.kernels.test_crossbar import random_trace
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_equals_the_plain_twin(seed):
+    rng = np.random.default_rng(seed)
+    network = random_network(rng)
+    trace = random_trace(network, rng, samples=2)
+    answers = run_float(network, trace)
+    spikes, potentials = naive.run_float(network, input_values(network, trace))
+    # Single against double precision: a potential within 1e-5 of its threshold may fall either way.
+    if np.array_equal(answers.spikes, spikes):
+        np.testing.assert_allclose(answers.potential, potentials, rtol=1e-4, atol=1e-4)
+    else:
+        assert np.mean(answers.spikes != spikes) < 0.2
