@@ -19,10 +19,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help="render a kept run again",
         description="Print the summary of a run folder, and render its HTML report again.",
     )
-    parser.add_argument("run", metavar="RUN_DIR", type=Path, help="folder `chipsim map -o` wrote")
+    parser.add_argument(
+        "folder", metavar="RUN_DIR", type=Path, help="folder `chipsim map -o` wrote"
+    )
     parser.add_argument("--json", action="store_true", help="print report.json, not the summary")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the HTML report to FILE")
-    parser.set_defaults(command=run)
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from chipsim.report.run_folder import dump_json, read_run, write_text
     from chipsim.report.terminal import summary_text
 
-    summary, arrays = read_run(args.run)
+    summary, arrays = read_run(args.folder)
     if args.html is not None:
         from chipsim.report.html import report_html
 

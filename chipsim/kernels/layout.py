@@ -28,6 +28,7 @@ class Populations(NamedTuple):
     bias: NDArray[np.int64]
     channel_ptr: NDArray[np.int64]
     slice_ptr: NDArray[np.int64]
+    projection_ptr: NDArray[np.int64]
     rule_ptr: NDArray[np.int64]
 
 
@@ -48,28 +49,40 @@ class Slices(NamedTuple):
     run_ptr: NDArray[np.int64]
 
 
-class Runs(NamedTuple):
-    """Runs of axons: source (index into the activity), synapse rows, channels, plasticity rule.
+class Projections(NamedTuple):
+    """Where a projection's axons come from: ``source`` is their first place in the activity.
 
-    ``trace`` is the place of the first trace row or -1, ``pre`` the first presynaptic neuron
-    within the projection, ``row`` the first row in the liveness flags.
+    ``first`` is the place of the first axon in the lists of active axons; ``rule`` the plasticity
+    rule or -1.
     """
 
     source: NDArray[np.int64]
-    count: NDArray[np.int64]
+    size: NDArray[np.int64]
     delay: NDArray[np.int64]
+    first: NDArray[np.int64]
+    rule: NDArray[np.int64]
+
+
+class Runs(NamedTuple):
+    """Runs of axons of a slice: projection, axons, synapse rows, channels.
+
+    ``pre`` is the first axon within the projection, ``weight`` and ``trace`` the place of its row
+    (``trace`` is -1 without plasticity).
+    """
+
+    projection: NDArray[np.int64]
+    pre: NDArray[np.int64]
+    count: NDArray[np.int64]
     weight: NDArray[np.int64]
     channel: NDArray[np.int64]
     trace: NDArray[np.int64]
     trace_channel: NDArray[np.int64]
-    rule: NDArray[np.int64]
-    pre: NDArray[np.int64]
-    row: NDArray[np.int64]
 
 
 class Rules(NamedTuple):
     """Plasticity rules, see `chipsim.quantise.fixed.FixedPlasticity`."""
 
+    projection: NDArray[np.int64]
     rate: NDArray[np.int64]
     rate_first: NDArray[np.int64]
     rate_shift: NDArray[np.int64]
@@ -103,6 +116,7 @@ class Program(NamedTuple):
     populations: Populations
     channels: Channels
     slices: Slices
+    projections: Projections
     runs: Runs
     rules: Rules
     formats: Formats
@@ -111,9 +125,43 @@ class Program(NamedTuple):
     neurons: int
     slots: int
     sums: int
+    axons: int
     traces: int
-    rows: int
     readout: int
+
+
+class Axons(NamedTuple):
+    """A list of axons for every projection: which, with what, and where each axon would stand.
+
+    Projection j's list starts at ``first[j]`` of ``index`` and ``value``; ``place`` is as long as
+    all projections' axons and one more each, so that the axons ``a .. b-1`` of projection j are the
+    entries ``place[first[j] + j + a] .. place[first[j] + j + b] - 1``.
+    """
+
+    index: NDArray[np.int64]
+    value: NDArray[np.int32]
+    place: NDArray[np.int64]
+
+
+class State(NamedTuple):
+    """What changes while a sample runs.
+
+    ``active`` axons have input, ``plastic`` ones have input and a trace that is not all zero,
+    ``learning`` ones a trace to decay or change (their value is the pre-factor).  ``live (axons,)``:
+    the axon's traces are not all zero.
+    """
+
+    u: NDArray[np.int64]
+    spikes: NDArray[np.uint8]
+    activity: NDArray[np.int32]
+    sums: NDArray[np.int64]
+    buffer: NDArray[np.int32]
+    trace: NDArray[np.int16]
+    live: NDArray[np.bool_]
+    post: NDArray[np.int16]
+    active: Axons
+    plastic: Axons
+    learning: Axons
 
 
 class Outcome(NamedTuple):

@@ -97,6 +97,7 @@ def _projections(
         target = _reference(section, "target", populations)
         if isinstance(target.model, Input):
             raise section.error("target", f"{target.name} is an input; nothing projects onto it")
+        weight = tensors.array(section, "weight", (target.size, source.size))
         plasticity = None
         if section.has("plasticity"):
             rule = section.section("plasticity")
@@ -107,7 +108,7 @@ def _projections(
             name=name,
             source=source.name,
             target=target.name,
-            weight=tensors.array(section, "weight", (target.size, source.size)),
+            weight=weight,
             bias=tensors.optional(section, "bias", (target.size,)),
             delay=section.integer("delay", at_least=0, at_most=_MOST_DELAY, default=0),
             attenuation_tau=section.number("attenuation_tau", above=0.0, default=None),

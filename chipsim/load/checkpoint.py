@@ -70,7 +70,7 @@ def _read_zip(path: Path) -> Checkpoint:
     with open_archive(path) as archive:
         if not is_torch_file(archive.entries):
             return Checkpoint(path, _without_prefix(read_npz(archive)))
-        file = TorchFile(archive, path)
+        file = TorchFile(archive)
         views, description = _select(file.content)
         tensors = {
             name: file.array(value) if isinstance(value, TensorView) else value.array

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,7 +103,7 @@ def is_torch_file(names: Mapping[str, object]) -> bool:
 class TorchFile:
     """An open archive of ``torch.save``: its pickled ``content`` and its storages."""
 
-    def __init__(self, archive: Archive, path: Path) -> None:
+    def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._root = _root(archive)
         self._storages: dict[str, NDArray[np.generic]] = {}

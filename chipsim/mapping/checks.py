@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from chipsim.chip import Chip
 from chipsim.cores.crossbar import Shape, phase_budget, task_cycles
-from chipsim.errors import InputError
+from chipsim.errors import DoesNotFitError, InputError
 from chipsim.mapping.buffers import population_offsets, scheduled_shapes
 from chipsim.mapping.cover import check_cover
 from chipsim.mapping.flows import make_flows
@@ -145,14 +145,14 @@ def _check_tasks(mapping: Mapping, shapes: Sequence[Shape], chip: Chip) -> None:
 
 
 def _check_slots(mapping: Mapping, chip: Chip) -> None:
-    """Raise InputError if tasks of one core in the same phase take longer than the phase."""
+    """Raise DoesNotFitError if tasks of one core in the same phase take longer than the phase."""
     budget = phase_budget(chip.phase)
     busy: dict[tuple[int, int], int] = {}
     for task in mapping.schedule.tasks:
         slot = (task.slice, task.offset % mapping.schedule.interval)
         busy[slot] = busy.get(slot, 0) + task.cycles
         if budget is not None and busy[slot] > budget:
-            raise InputError(
-                f"schedule.tasks: {slice_name(mapping.slices[task.slice])} takes {busy[slot]} "
-                f"cycles in one phase, max {budget}"
+            raise DoesNotFitError(
+                f"{slice_name(mapping.slices[task.slice])}: tasks of one phase {busy[slot]} cycles "
+                f"exceeded max {budget} by {busy[slot] - budget} cycles"
             )

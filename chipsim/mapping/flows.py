@@ -33,8 +33,11 @@ def make_flows(
             whole = (INPUT_PORT, 0, population.size)
             runs = _runs(whole, listeners[population.name])
             flows += _input_flows(chip, population.name, population.model, runs)
+    kin: dict[str, list[Slice]] = {population.name: [] for population in network.populations}
     for piece in slices:
-        flows += _slice_flows(network, chip, slices, plasticity, piece, listeners)
+        kin[piece.population].append(piece)
+    for piece in slices:
+        flows += _slice_flows(network, chip, plasticity, piece, kin[piece.population], listeners)
     if chip.mesh.multicast == "unicast":
         flows = [replace(flow, targets=(target,)) for flow in flows for target in flow.targets]
     return tuple(flows)
@@ -88,13 +91,12 @@ def _input_flows(
 def _slice_flows(
     network: Network,
     chip: Chip,
-    slices: Sequence[Slice],
     plasticity: PlasticityMode,
     piece: Slice,
+    kin: Sequence[Slice],
     listeners: dict[str, list[_Run]],
 ) -> list[Flow]:
     sender = (piece.index, piece.first, piece.count)
-    kin = [other for other in slices if other.population == piece.population]
     if piece.role == "dendrite":
         shape = shape_for(
             network, plasticity, "dendrite", piece.population, piece.axons, piece.count

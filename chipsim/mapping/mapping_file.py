@@ -158,7 +158,7 @@ def _parse(root: Node, network: Network, chip: Chip) -> Mapping:
     top["chip"].require(chip.name)
     top["mesh"].require(f"{chip.mesh.width}x{chip.mesh.height}")
     slices, placement = _parse_slices(top["slices"], chip.mesh)
-    flows, routes = _parse_flows(top["flows"], chip.mesh, len(slices))
+    flows, routes = _parse_flows(top["flows"], chip.mesh)
     return Mapping(
         network=network.name,
         chip=chip.name,
@@ -170,10 +170,10 @@ def _parse(root: Node, network: Network, chip: Chip) -> Mapping:
         schedule=Schedule(
             top["interval"].integer(1),
             top["depth"].integer(1),
-            tuple(_parse_task(node, len(slices)) for node in top["tasks"].items()),
+            tuple(_parse_task(node) for node in top["tasks"].items()),
             tuple(node.text() for node in top["schedule_reasons"].items()),
         ),
-        memory=_parse_memory(top["memory"], len(slices)),
+        memory=_parse_memory(top["memory"]),
         placer=top["placer"].text(),
         reasons=tuple(node.text() for node in top["reasons"].items()),
     )
@@ -203,7 +203,7 @@ def _parse_slices(node: Node, mesh: Mesh) -> tuple[tuple[Slice, ...], tuple[int,
     return tuple(slices), tuple(placement)
 
 
-def _parse_flows(node: Node, mesh: Mesh, slices: int) -> tuple[tuple[Flow, ...], tuple[Route, ...]]:
+def _parse_flows(node: Node, mesh: Mesh) -> tuple[tuple[Flow, ...], tuple[Route, ...]]:
     flows, routes = [], []
     for item in node.items():
         field = item.fields(FLOW)
@@ -211,11 +211,11 @@ def _parse_flows(node: Node, mesh: Mesh, slices: int) -> tuple[tuple[Flow, ...],
         flows.append(
             Flow(
                 field["kind"].choice(FLOW_KINDS),
-                field["source"].integer(model.INPUT_PORT, slices - 1),
+                field["source"].integer(model.INPUT_PORT),
                 field["population"].text(),
                 first.integer(),
                 count.integer(1),
-                tuple(target.integer(0, slices - 1) for target in field["targets"].items()),
+                tuple(target.integer() for target in field["targets"].items()),
                 field["packets_per_neuron"].integer(1),
                 field["neurons_per_packet"].integer(1),
                 field["bits"].integer(),
@@ -229,24 +229,26 @@ def _parse_flows(node: Node, mesh: Mesh, slices: int) -> tuple[tuple[Flow, ...],
     return tuple(flows), tuple(routes)
 
 
-def _parse_task(node: Node, slices: int) -> Task:
+def _parse_task(node: Node) -> Task:
     field = node.fields(TASK)
     return Task(
-        field["slice"].integer(0, slices - 1),
+        field["slice"].integer(),
         field["task"].choice(TASK_KINDS),
         field["offset"].integer(),
         field["cycles"].integer(),
     )
 
 
-def _parse_memory(node: Node, slices: int) -> tuple[tuple[MemoryUse, ...], ...]:
-    uses: list[list[MemoryUse]] = [[] for _ in range(slices)]
+def _parse_memory(node: Node) -> tuple[tuple[MemoryUse, ...], ...]:
+    uses: dict[int, list[MemoryUse]] = {}
     for item in node.items():
         field = item.fields(MEMORY)
         items = {name: size.integer() for name, size in field["items"].entries().items()}
         use = MemoryUse(field["memory"].text(), items, field["budget"].integer())
-        uses[field["slice"].integer(0, slices - 1)].append(use)
-    return tuple(tuple(held) for held in uses)
+        uses.setdefault(field["slice"].integer(), []).append(use)
+    if list(uses) != list(range(len(uses))):
+        node.refuse(f"the slices are not listed one after the other from 0 to {len(uses) - 1}")
+    return tuple(tuple(held) for held in uses.values())
 
 
 def _router(node: Node, coordinates: str, mesh: Mesh) -> int:

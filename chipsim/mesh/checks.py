@@ -8,18 +8,9 @@ import numpy as np
 
 from chipsim.errors import ConservationError, InputError
 from chipsim.mesh.compiled import compiled, inlined
-from chipsim.mesh.fabric import (
-    PORT_NAMES,
-    Bytes,
-    Fabric,
-    Int32,
-    Int64,
-    Packets,
-    PhaseResults,
-)
+from chipsim.mesh.fabric import Arrivals, Bytes, Int32, Int64, Packets, PhaseResults
 
 OFF_EDGE, DEAD_END, LOOP, INJECTOR, TREE, NEGATIVE, ORDER = range(-1, -8, -1)
-LOCAL = 4
 MAX_TREES = 1 << 26
 
 
@@ -31,7 +22,9 @@ class Walk(NamedTuple):
 
 
 @inlined
-def walk(leads: Int32, trees: Bytes, tree: int, root: int, number: int, scratch: Walk) -> int:
+def walk(
+    leads: Int32, links: int, trees: Bytes, tree: int, root: int, number: int, scratch: Walk
+) -> int:
     """Return how many cores ``tree`` reaches from router ``root``, or what is wrong with it."""
     scratch.stack[0] = root
     scratch.seen[root] = number
@@ -41,10 +34,11 @@ def walk(leads: Int32, trees: Bytes, tree: int, root: int, number: int, scratch:
         depth -= 1
         router = scratch.stack[depth]
         ports = trees[tree, router]
-        if ports == 0 or ports > 31:
+        if ports == 0 or ports >> leads.shape[1]:
             return DEAD_END
-        cores += (ports >> LOCAL) & 1
-        for port in range(LOCAL):
+        for port in range(links, leads.shape[1]):
+            cores += (ports >> port) & 1
+        for port in range(links):
             if (ports >> port) & 1:
                 target = leads[router, port]
                 if target < 0:
@@ -61,6 +55,7 @@ def walk(leads: Int32, trees: Bytes, tree: int, root: int, number: int, scratch:
 @compiled
 def check_packets(
     leads: Int32,
+    links: int,
     trees: Bytes,
     roots: Int32,
     phase_ptr: Int64,
@@ -100,7 +95,7 @@ def check_packets(
             reached = cores[pair]
             if reached == 0:
                 number += 1
-                reached = walk(leads, trees, row, roots[source], number, scratch)
+                reached = walk(leads, links, trees, row, roots[source], number, scratch)
                 if reached < 0:
                     return reached, packet
                 cores[pair] = reached
@@ -111,9 +106,14 @@ def check_packets(
 
 @compiled
 def destinations(
-    leads: Int32, trees: Bytes, roots: Int32, tree: Int32, injector: Int32, ptr: Int64
+    leads: Int32, links: int, trees: Bytes, roots: Int32, tree: Int32, injector: Int32, ptr: Int64
 ) -> Int32:
-    """Return the routers each packet is for, ascending, packet p at ``ptr[p] .. ptr[p+1]-1``."""
+    """Return the cores each packet is for, ascending, packet p at ``ptr[p] .. ptr[p+1]-1``.
+
+    ``links`` is the number of link ports; core ``e`` is at local port ``e % locals`` of router
+    ``e // locals``.
+    """
+    local_ports = leads.shape[1] - links
     routers = leads.shape[0]
     stack = np.empty(routers, np.int32)
     result = np.empty(ptr[-1], np.int32)
@@ -125,10 +125,11 @@ def destinations(
             depth -= 1
             router = stack[depth]
             ports = trees[tree[packet], router]
-            if (ports >> LOCAL) & 1:
-                result[place] = router
-                place += 1
-            for port in range(LOCAL):
+            for local in range(local_ports):
+                if (ports >> (links + local)) & 1:
+                    result[place] = router * local_ports + local
+                    place += 1
+            for port in range(links):
                 if (ports >> port) & 1:
                     stack[depth] = leads[router, port] >> 3
                     depth += 1
@@ -136,7 +137,7 @@ def destinations(
     return result
 
 
-def complain(code: int, packet: int, fabric: Fabric, trees: Bytes, packets: Packets) -> InputError:
+def complain(code: int, packet: int, injectors: int, trees: Bytes, packets: Packets) -> InputError:
     """Return the error for what `check_packets` found."""
     phase = int(np.searchsorted(packets.phase_ptr, packet, side="right")) - 1
     where = f"packets: packet {packet} (phase {phase})"
@@ -144,11 +145,10 @@ def complain(code: int, packet: int, fabric: Fabric, trees: Bytes, packets: Pack
     cycle = int(packets.inject[packet])
     tail = f"{where}: tree {tree} from injector {injector}"
     reasons = {
-        OFF_EDGE: f"{tail} leaves the {fabric.width} x {fabric.height} mesh over its edge",
-        DEAD_END: f"{tail} reaches a router that has no output port of {', '.join(PORT_NAMES)} "
-        "in its mask (1 to 31 allowed)",
+        OFF_EDGE: f"{tail} leaves by a port where there is no link",
+        DEAD_END: f"{tail} reaches a router whose mask has no output port (or none that is)",
         LOOP: f"{tail} reaches a router twice; a tree has one path to each router",
-        INJECTOR: f"{where}: injector {injector} given, 0 to {fabric.injectors - 1} allowed",
+        INJECTOR: f"{where}: injector {injector} given, 0 to {injectors - 1} allowed",
         TREE: f"{where}: tree {tree} given, 0 to {len(trees) - 1} allowed",
         NEGATIVE: f"{where}: inject cycle {cycle} given, 0 to 2^40 allowed",
         ORDER: f"{where}: inject cycle {cycle} is before that of an earlier packet of injector "
@@ -157,16 +157,15 @@ def complain(code: int, packet: int, fabric: Fabric, trees: Bytes, packets: Pack
     return InputError(reasons[code])
 
 
-def checked_arrays(fabric: Fabric, trees: Bytes, packets: Packets) -> tuple[Bytes, Packets]:
+def checked_arrays(routers: int, trees: Bytes, packets: Packets) -> tuple[Bytes, Packets]:
     """Return trees and packets contiguous and of the documented types.
 
     InputError unless they have the shapes their classes document.
     """
     trees = np.ascontiguousarray(trees, dtype=np.uint8)
-    if trees.ndim != 2 or trees.shape[1] != fabric.routers:
+    if trees.ndim != 2 or trees.shape[1] != routers:
         raise InputError(
-            f"trees: shape {trees.shape} given, (trees, {fabric.routers}) needed: "
-            "one port mask a router"
+            f"trees: shape {trees.shape} given, (trees, {routers}) needed: one port mask a router"
         )
     if len(trees) > MAX_TREES:
         raise InputError(f"trees: {len(trees)} given, at most {MAX_TREES} allowed")
@@ -191,19 +190,21 @@ def checked_arrays(fabric: Fabric, trees: Bytes, packets: Packets) -> tuple[Byte
 
 
 def check_traffic(
-    fabric: Fabric, leads: Int32, trees: Bytes, packets: Packets
+    leads: Int32, links: int, roots: Int32, trees: Bytes, packets: Packets
 ) -> tuple[Int32, Int64]:
-    """Return the destinations of each pair (tree, injector) that occurs, flat int32
-    (trees * injectors,), and the deliveries due in each phase, int64 (phases,).
+    """Return how many deliveries are due.
 
-    InputError names the first packet that cannot be.
+    For each pair (tree, injector) that occurs, flat int32 (trees * injectors,), and for each
+    phase, int64 (phases,).  ``leads`` and ``links`` are the link table and the number of link
+    ports, ``roots`` the injectors' routers.  InputError names the first packet that cannot be.
     """
-    cores = np.zeros(len(trees) * fabric.injectors, dtype=np.int32)
+    cores = np.zeros(len(trees) * roots.size, dtype=np.int32)
     expected = np.zeros(packets.phases, dtype=np.int64)
     code, packet = check_packets(
         leads,
+        links,
         trees,
-        fabric.injector_router,
+        roots,
         packets.phase_ptr,
         packets.injector,
         packets.inject,
@@ -212,12 +213,12 @@ def check_traffic(
         expected,
     )
     if code:
-        raise complain(code, packet, fabric, trees, packets)
+        raise complain(code, packet, roots.size, trees, packets)
     return cores, expected
 
 
 def check_conservation(results: PhaseResults, expected: Int64) -> None:
-    """Raise unless every packet reached all of its destinations and the local ports agree."""
+    """Raise unless every packet reached all of its destinations."""
     short = np.flatnonzero(results.deliveries != expected)
     if short.size:
         phase = int(short[0])
@@ -228,11 +229,13 @@ def check_conservation(results: PhaseResults, expected: Int64) -> None:
                 f"{got} of {due} deliveries made; route x first, then y"
             )
         raise ConservationError(f"mesh: phase {phase} made {got} deliveries where {due} were due")
-    ejected = int(results.link_flits[:, LOCAL].sum())
-    if ejected != int(expected.sum()):
-        raise ConservationError(
-            f"mesh: {ejected} flits left by local ports, {int(expected.sum())} were due"
-        )
+
+
+def check_ejected(results: PhaseResults, links: int, due: int) -> None:
+    """Raise ConservationError unless ``due`` flits left by the ports from ``links`` on."""
+    ejected = int(results.link_flits[:, links:].sum())
+    if ejected != due:
+        raise ConservationError(f"mesh: {ejected} flits left by local ports, {due} were due")
 
 
 def results_equal(one: PhaseResults, other: PhaseResults) -> bool:
@@ -245,3 +248,21 @@ def results_equal(one: PhaseResults, other: PhaseResults) -> bool:
         np.array_equal(getattr(one.arrivals, n), getattr(other.arrivals, n))
         for n in ("ptr", "router", "cycle")
     )
+
+
+def room_for_arrivals(
+    leads: Int32, links: int, roots: Int32, trees: Bytes, cores: Int32, packets: Packets
+) -> Arrivals:
+    """Return an entry for every arrival, its core filled in, its cycle -1.
+
+    ``cores`` is what `check_traffic` returned.
+    """
+    pair = packets.tree.astype(np.int64) * roots.size + packets.injector
+    ptr = np.zeros(packets.tree.size + 1, dtype=np.int64)
+    np.cumsum(cores[pair], out=ptr[1:])
+    core = destinations(leads, links, trees, roots, packets.tree, packets.injector, ptr)
+    return Arrivals(ptr, core, np.full(core.size, -1, dtype=np.int64))
+
+
+NO_ARRIVALS = Arrivals(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
+"""Stands for "nobody asked"."""

@@ -12,15 +12,17 @@ from itertools import pairwise
 import numpy as np
 
 from chipsim.mesh.checks import (
+    NO_ARRIVALS,
     check_conservation,
+    check_ejected,
     check_traffic,
     checked_arrays,
-    destinations,
+    room_for_arrivals,
 )
 from chipsim.mesh.compiled import compiled
 from chipsim.mesh.fabric import (
+    LOCAL,
     PORTS,
-    Arrivals,
     Bytes,
     Fabric,
     Int32,
@@ -30,82 +32,24 @@ from chipsim.mesh.fabric import (
     link_table,
     phase_results,
 )
-from chipsim.mesh.kernel import (
-    PHASE_TAGS,
-    TURNS,
+from chipsim.mesh.kernel import PHASE_TAGS, TURNS, run_phase
+from chipsim.mesh.layout import (
     Book,
     Net,
     Phase,
     Queues,
     Tables,
     Traffic,
-    run_phase,
+    empty_queues,
+    lay_memory,
+    lay_tables,
 )
 
 CHUNKS_PER_THREAD = 4
 
 
-def _power_of_two(least: int) -> int:
-    """Return the smallest power of two that is ``>= least``."""
-    return 1 << max(least - 1, 0).bit_length()
-
-
-def _tables(fabric: Fabric, leads: Int32, trees: Bytes) -> Tables:
-    """Lay out what the kernel only reads."""
-    routers = fabric.routers
-    wide = np.full((routers, 8), -1, dtype=np.int32)
-    wide[:, :PORTS] = leads
-    upstream = np.zeros(routers * 8, dtype=np.int32)
-    router, port = np.nonzero(leads >= 0)
-    upstream[leads[router, port]] = router
-    entry = (8 * fabric.injector_router + fabric.injector_port).astype(np.int32)
-    upstream[entry] = -1 - np.arange(entry.size, dtype=np.int32)
-    return Tables(wide.reshape(-1), upstream, entry, trees.reshape(-1))
-
-
-def _net(fabric: Fabric) -> Net:
-    """Lay out the memory of the kernel: routers, counts, wheels, buffers."""
-    routers = fabric.routers
-    ring = _power_of_two(fabric.buffer_flits)
-    cycles = _power_of_two(max(fabric.hop_cycles, fabric.credit_cycles) + 1)
-    words = -(-routers // 8)
-    summary_words = -(-words // 64)
-    source_words = -(-fabric.injectors // 64)
-    counts = 8 * routers
-    summary = 2 * counts
-    sources = summary + cycles * summary_words
-    wheel = sources + cycles * source_words
-    slots = wheel + cycles * words
-    return Net(
-        routers=routers,
-        hop=fabric.hop_cycles,
-        credit=fabric.credit_cycles,
-        buffer=fabric.buffer_flits,
-        ring=ring,
-        wheel_mask=cycles - 1,
-        words=words,
-        summary_words=summary_words,
-        source_words=source_words,
-        slots=slots,
-        wheel=wheel,
-        summary=summary,
-        sources=sources,
-        counts=counts,
-        size=slots + 8 * routers * ring,
-    )
-
-
-def _queues(sources: int, largest: int) -> Queues:
-    """Make empty source queues for phases of at most ``largest`` packets."""
-    return Queues(
-        first=np.full(sources, -1, dtype=np.int32),
-        last=np.full(sources, -1, dtype=np.int32),
-        following=np.empty(largest, dtype=np.int32),
-    )
-
-
 @compiled
-def _by_cycle(inject: Int64, order: Int32, spare: Int32) -> Int32:
+def by_cycle(inject: Int64, order: Int32, spare: Int32) -> Int32:
     """Fill ``order`` with the packets sorted by inject cycle, ties in given order (radix sort)."""
     count = inject.size
     latest = np.int64(0)
@@ -159,14 +103,14 @@ def _run_range(
         if tag == 0:
             memory[TURNS : 8 * net.routers : 8] = 0
         if count:
-            listed = _by_cycle(traffic.inject[base : base + count], order, spare)
+            listed = by_cycle(traffic.inject[base : base + count], order, spare)
             phase = Phase(base, count, tag, start)
             end = run_phase(net, tables, memory, queues, traffic, book, phase, listed)
             start = end + net.credit
         table[row] = book.tally
 
 
-def _chunks(phase_ptr: Int64, wanted: int) -> list[tuple[int, int]]:
+def chunks(phase_ptr: Int64, wanted: int) -> list[tuple[int, int]]:
     """Cut the phases into at most ``wanted`` runs of about as many packets each."""
     phases = phase_ptr.size - 1
     aims = np.linspace(0, phase_ptr[-1], wanted + 1)[1:-1]
@@ -187,11 +131,13 @@ def run_phases(
     InputError names a packet or tree that cannot be, or a phase whose packets wait for each other
     in a circle (impossible with XY trees); ConservationError if a delivery is missing.
     """
-    trees, packets = checked_arrays(fabric, trees, packets)
-    leads = link_table(fabric)
-    cores, expected = check_traffic(fabric, leads, trees, packets)
-    arrivals = _arrivals(fabric, leads, trees, cores, packets) if detail else _NOWHERE
-    net, tables = _net(fabric), _tables(fabric, leads, trees)
+    trees, packets = checked_arrays(fabric.routers, trees, packets)
+    leads, roots = link_table(fabric), fabric.injector_router
+    cores, expected = check_traffic(leads, LOCAL, roots, trees, packets)
+    arrivals = NO_ARRIVALS
+    if detail:
+        arrivals = room_for_arrivals(leads, LOCAL, roots, trees, cores, packets)
+    net, tables = lay_memory(fabric), lay_tables(fabric, leads, trees)
     traffic = Traffic(packets.injector, packets.inject, packets.tree)
     table = np.zeros((packets.phases, 4), dtype=np.int64)
 
@@ -199,7 +145,7 @@ def run_phases(
         first, after = chunk
         memory = np.zeros(net.size, dtype=np.int64)
         largest = int(np.diff(packets.phase_ptr[first : after + 1]).max())
-        queues = _queues(fabric.injectors, largest)
+        queues = empty_queues(fabric.injectors, largest)
         book = Book(np.zeros(4, np.int64), arrivals.ptr, arrivals.router, arrivals.cycle)
         _run_range(
             net,
@@ -214,29 +160,16 @@ def run_phases(
         )
         return memory[net.counts : net.counts + 8 * net.routers].reshape(-1, 8)[:, :PORTS]
 
-    chunks = _chunks(packets.phase_ptr, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
+    pieces = chunks(packets.phase_ptr, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
     link_flits = np.zeros((fabric.routers, PORTS), dtype=np.int64)
     if threads == 1:
-        for chunk in chunks:
+        for chunk in pieces:
             link_flits += work(chunk)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            for part in pool.map(work, chunks):
+            for part in pool.map(work, pieces):
                 link_flits += part
     results = phase_results(table, link_flits, arrivals if detail else None)
     check_conservation(results, expected)
+    check_ejected(results, LOCAL, int(expected.sum()))
     return results
-
-
-_NOWHERE = Arrivals(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
-
-
-def _arrivals(
-    fabric: Fabric, leads: Int32, trees: Bytes, cores: Int32, packets: Packets
-) -> Arrivals:
-    """Make room for every arrival, its routers filled in."""
-    pair = packets.tree.astype(np.int64) * fabric.injectors + packets.injector
-    ptr = np.zeros(packets.tree.size + 1, dtype=np.int64)
-    np.cumsum(cores[pair], out=ptr[1:])
-    router = destinations(leads, trees, fabric.injector_router, packets.tree, packets.injector, ptr)
-    return Arrivals(ptr, router, np.full(router.size, -1, dtype=np.int64))

@@ -16,12 +16,11 @@ a cycle are looked at nor a useless wake-up can change a result.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from chipsim.mesh.compiled import compiled, inlined, lowest_bit
 from chipsim.mesh.fabric import Bytes, Int32, Int64
+from chipsim.mesh.layout import Book, Net, Phase, Queues, Tables, Traffic
 
 REQUESTS, TURNS, READY, HEAD, TAIL, WAITED = range(6)
 """Words of a router: requests; next turn of each output (a byte each, and the phase they are
@@ -40,78 +39,6 @@ LOCAL = 4
 EJECT = 2
 
 LAST, COUNT, SUM, MAX = range(4)
-
-
-class Net(NamedTuple):
-    """Sizes, and where things lie in ``memory``, the one block of 64-bit words that changes.
-
-    ``words``, ``summary_words`` and ``source_words`` are words in a slot of the wheels of routers,
-    of non-zero words and of sources; ``slots`` to ``counts`` are offsets (buffers, wheels, flits
-    through each output), ``size`` is the whole.  The routers' words come first.
-    """
-
-    routers: int
-    hop: int
-    credit: int
-    buffer: int
-    ring: int
-    wheel_mask: int
-    words: int
-    summary_words: int
-    source_words: int
-    slots: int
-    wheel: int
-    summary: int
-    sources: int
-    counts: int
-    size: int
-
-
-class Tables(NamedTuple):
-    """What does not change: where outputs lead, who fills inputs, where sources enter, trees.
-
-    ``leads`` and ``upstream`` have 8 entries a router: 8 * router + input that an output leads to;
-    router that fills an input, or -1 - injector.  ``trees`` is flat, ``routers`` bytes a tree.
-    """
-
-    leads: Int32
-    upstream: Int32
-    entry: Int32
-    trees: Bytes
-
-
-class Traffic(NamedTuple):
-    """The packets of all phases, as in `chipsim.mesh.fabric.Packets`."""
-
-    injector: Int32
-    inject: Int64
-    tree: Int32
-
-
-class Queues(NamedTuple):
-    """Source queues: first and last packet of each injector, the packet after each packet."""
-
-    first: Int32
-    last: Int32
-    following: Int32
-
-
-class Book(NamedTuple):
-    """What is written down: the tally of a phase; each arrival, if ``ptr`` is not empty."""
-
-    tally: Int64
-    ptr: Int64
-    router: Int32
-    cycle: Int64
-
-
-class Phase(NamedTuple):
-    """A phase: its first packet, how many, a number unlike its neighbours', its cycle 0."""
-
-    base: int
-    count: int
-    tag: int
-    start: int
 
 
 @inlined
@@ -358,11 +285,11 @@ def run_phase(
     idle = net.wheel_mask + 1
     while True:
         if idle > net.wheel_mask:
-            if queued == phase.count:
+            if queued == phase.packets:
                 return t
             t = phase.start + traffic.inject[phase.base + order[queued]]
         idle += 1
-        while queued < phase.count:
+        while queued < phase.packets:
             packet = int(order[queued])
             if phase.start + traffic.inject[phase.base + packet] != t:
                 break

@@ -220,10 +220,10 @@ def run_phases(fabric: Fabric, trees: Bytes, packets: Packets) -> PhaseResults:
         )
         link_flits += mesh.link_flits
         arrived.update(mesh.arrived)
-    return phase_results(table, link_flits, _listed(arrived, packets.tree.size))
+    return phase_results(table, link_flits, listed_arrivals(arrived, packets.tree.size))
 
 
-def _listed(arrived: dict[tuple[int, int], int], packets: int) -> Arrivals:
+def listed_arrivals(arrived: dict[tuple[int, int], int], packets: int) -> Arrivals:
     """Turn the book of arrivals into arrays, in order of packet and router."""
     keys = sorted(arrived)
     ptr: Int64 = np.zeros(packets + 1, dtype=np.int64)

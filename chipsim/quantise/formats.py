@@ -109,6 +109,8 @@ def least_error_format(values: RealArray, bits: int) -> FixedFormat:
         error = float(np.sum((values - quantise(values, candidate) * candidate.lsb) ** 2))
         if error < least:
             best, least = candidate, error
+        elif error > 2.0 * least:
+            break  # clipping costs ever more from here on
     return best
 
 

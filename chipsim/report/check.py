@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.errors import InputError
-from chipsim.report.schema import ARRAYS, KEYS, SCHEMA, ArrayKey, Arrays, Summary
+from chipsim.report.schema import ARRAYS, KEYS, SCHEMA, TASKS, ArrayKey, Arrays, Summary
 
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "text": (str,),
@@ -94,6 +94,9 @@ def _check_arrays(summary: Summary, arrays: Arrays) -> None:
             if name not in arrays:
                 raise InputError(f"counters.npz: array {name!r} is missing")
             _check_array(name, key, arrays[name], sizes)
+    codes = arrays["timeline"][:, 1]
+    if codes.size and not (codes.min() >= 0 and codes.max() < len(TASKS)):
+        raise InputError(f"counters.npz: timeline: task codes are 0 to {len(TASKS) - 1}")
 
 
 def _check_array(

@@ -40,6 +40,12 @@ def quantity_range(low: float, high: float, unit: str) -> str:
     return f"{format_quantity(low, unit)} to {format_quantity(high, unit)}"
 
 
+def with_range(value: Mapping[str, float], unit: str) -> str:
+    """Return ``"1.5 pJ (1 pJ to 2 pJ)"`` from value, low and high."""
+    spread = quantity_range(value["low"], value["high"], unit)
+    return format_quantity(value["value"], unit) + (f" ({spread})" if spread else "")
+
+
 def share(part: float, total: float) -> str:
     """Return ``part`` as a share of ``total``, a dash where there is no total."""
     return percent(part / total) if total else "-"
@@ -65,3 +71,11 @@ def phase_cycles(summary: Summary) -> float:
 def topology(summary: Summary) -> str:
     """Return the sizes of the populations, ``"784-512-10"``."""
     return "-".join(str(population["neurons"]) for population in summary["model"]["populations"])
+
+
+def overrun_text(summary: Summary) -> str:
+    """Say whether phases were long enough."""
+    late, phases = summary["traffic"]["overruns"], summary["traffic"]["simulated_phases"]
+    if late:
+        return f"{count(late)} of {plural(phases, 'simulated phase')} ended before all was done"
+    return f"no overrun in {plural(phases, 'simulated phase')}"

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 SCHEMA = 1
 
+TASKS = ("integrate", "soma", "learn")
+"""Names of the task codes in the array ``timeline``."""
+
 Summary = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -98,7 +101,12 @@ KEYS: tuple[Key, ...] = (
     Key("cores[].memory.*.items.*", "integer", "B", "what uses it"),
     Key("cores[].fill", "number", "fraction", "fullest memory of the core"),
     Key("cores[].busy_cycles_mean", "number", "cycles", "work a phase, mean over phases"),
-    Key("cores[].busy_cycles_max", "number", "cycles", "work in its busiest phase"),
+    Key(
+        "cores[].busy_cycles_max",
+        "number",
+        "cycles",
+        "cycle of a phase at which it is done, at worst",
+    ),
     Key("cores[].energy_per_inference_j", "number", "J", "energy of the core"),
     Key("why_cores[]", "text", "", "why the network takes these cores"),
     Key("schedule.phases_per_step", "integer", "phases", "phases between two steps"),
@@ -137,7 +145,12 @@ KEYS: tuple[Key, ...] = (
     Key("throughput_inferences_per_s", "number", "1/s", "inferences a second"),
     Key("latency_s", "number", "s", "from first input to the answer"),
     Key("bounded_by", "text", "", "what bounds throughput and latency"),
-    Key("critical_core.core", "integer?", "", "the core with the most work in a phase"),
+    Key("critical_core.core", "integer?", "", "the core with the longest work in any phase"),
+    Key("critical_core.slice", "text", "", "its slice"),
+    Key("critical_core.task", "text", "", "that work: integrate, soma or learn"),
+    Key("critical_core.cycles", "integer", "cycles", "cycle of the phase in which it ends"),
+    Key("critical_core.sample", "integer", "", "sample in which it happened"),
+    Key("critical_core.step", "integer", "", "and step"),
     Key("synaptic_events_per_inference", "number", "", "synaptic events"),
     Key("spikes_per_inference.*", "number", "", "spikes of a population"),
     Key("traffic.packets", "integer", "", "packets sent in the run"),
@@ -147,13 +160,28 @@ KEYS: tuple[Key, ...] = (
     Key("traffic.hops_per_inference", "number", "", "hops"),
     Key("traffic.by_kind.*.packets", "integer", "", "packets of a kind: input, sum, spike, post"),
     Key("traffic.by_kind.*.hops", "integer", "", "hops of that kind"),
-    Key("traffic.max_link_load", "number", "fraction", "share of a phase the hottest link is busy"),
-    Key("traffic.mean_link_load", "number", "fraction", "mean over links"),
+    Key(
+        "traffic.max_link_load",
+        "number",
+        "fraction",
+        "share of all cycles the hottest link is busy",
+    ),
+    Key("traffic.mean_link_load", "number", "fraction", "mean over the links in use"),
     Key("traffic.hottest_link", "text?", "", "the link, from->to; null: no link was used"),
     Key("traffic.mean_latency_cycles", "number?", "cycles", "of a delivery; null: none"),
     Key("traffic.max_latency_cycles", "number?", "cycles", "of the slowest delivery; null: none"),
-    Key("traffic.overruns", "integer", "", "packets still on their way when their phase ended"),
-    Key("traffic.simulated_phases", "integer", "phases", "phases that went through the mesh"),
+    Key(
+        "traffic.overruns",
+        "integer",
+        "",
+        "simulated phases that ended before all cores and packets were done",
+    ),
+    Key(
+        "traffic.simulated_phases",
+        "integer",
+        "phases",
+        "phases timed on the mesh (latencies and overruns)",
+    ),
     Key("neurobench.footprint_bytes", "integer", "B", "memory used"),
     Key("neurobench.connection_sparsity", "number", "fraction", "weights that are zero"),
     Key("neurobench.activation_sparsity.*", "number", "fraction", "neuron-steps without a spike"),
@@ -184,7 +212,7 @@ ARRAYS: tuple[ArrayKey, ...] = (
         "integer",
         ("phases",),
         "cycles",
-        "last arrival in each simulated phase, from its start",
+        "last arrival in each simulated phase, from its start; -1 without packets",
     ),
     ArrayKey(
         "raster_*", "flag", ("steps", "neurons"), "", "spikes of a population in the first sample"

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
-from typing import Any
 
 from chipsim.report import markup as m
-from chipsim.report.figures.style import NEUTRAL, population_colors
 from chipsim.report.numbers import (
     accuracy,
-    by_value,
     count,
-    in_model_order,
+    overrun_text,
     percent,
     phase_cycles,
     plural,
     quantity_range,
-    share,
     topology,
+    with_range,
 )
 from chipsim.report.schema import Summary
+from chipsim.report.tables import action_table, activity, core_table, memory_table, place_table
 from chipsim.units import format_quantity
 
 Figures = Mapping[str, str]
@@ -76,55 +74,10 @@ def fits(summary: Summary, figures: Figures) -> str:
             m.bullets(summary["why_cores"]),
             figures["chip_map"],
             m.subtitle("Cores"),
-            _core_table(summary),
-            m.folded("What fills each memory", _memory_table(summary)),
+            core_table(summary),
+            m.folded("What fills each memory", memory_table(summary)),
         )
     )
-
-
-def _core_table(summary: Summary) -> str:
-    colors = population_colors(summary)
-    rows = (
-        (
-            m.whole(row["core"]),
-            m.text(f"({row['x']}, {row['y']})", kind="k"),
-            m.swatch(row["population"], colors[row["population"]]),
-            m.text(row["role"], kind="k"),
-            m.text(row["slice"], kind="k"),
-            m.whole(row["neurons"]),
-            m.whole(row["fan_in"]),
-            m.gauge(row["fill"], _fills(row)),
-            m.whole(row["busy_cycles_mean"]),
-            m.whole(row["busy_cycles_max"]),
-            m.quantity(row["energy_per_inference_j"], "J"),
-        )
-        for row in summary["cores"]
-    )
-    where = ("core", "at", "population", "role", "slice", "neurons", "fan-in", "fullest memory")
-    work = ("cycles", "at most", "energy")
-    return m.table((*where, *work), rows, "n----nnnnnn")
-
-
-def _fills(row: Mapping[str, Any]) -> str:
-    uses = sorted(row["memory"].items())
-    return ", ".join(f"{name} {share(u['used_bytes'], u['budget_bytes'])}" for name, u in uses)
-
-
-def _memory_table(summary: Summary) -> str:
-    rows = (
-        (
-            m.whole(row["core"]),
-            m.text(memory, kind="k"),
-            m.quantity(use["used_bytes"], "B"),
-            m.quantity(use["budget_bytes"], "B"),
-            m.text(
-                ", ".join(f"{k} {count(v)} B" for k, v in sorted(use["items"].items())), "", "w"
-            ),
-        )
-        for row in summary["cores"]
-        for memory, use in sorted(row["memory"].items())
-    )
-    return m.table(("core", "memory", "used", "budget", "items"), rows, "n-nn-")
 
 
 def accurate(summary: Summary, figures: Figures) -> str:
@@ -157,10 +110,10 @@ def accurate(summary: Summary, figures: Figures) -> str:
 
 def energy(summary: Summary, figures: Figures) -> str:
     """Return the energy by action and by place, with its provenance."""
-    inference = _spread(summary["energy_per_inference_j"], "J")
+    inference = with_range(summary["energy_per_inference_j"], "J")
     lines = (
-        f"{inference} an inference, {_spread(summary['energy_per_step_j'], 'J')} a step; "
-        f"{_spread(summary['power_w'], 'W')} at full throughput. Energy is counted actions times "
+        f"{inference} an inference, {with_range(summary['energy_per_step_j'], 'J')} a step; "
+        f"{with_range(summary['power_w'], 'W')} at full throughput. Energy is actions times "
         "their price; the mark of a price says where it comes from."
     )
     return "".join(
@@ -168,55 +121,10 @@ def energy(summary: Summary, figures: Figures) -> str:
             m.paragraph(lines),
             figures["energy_split"],
             m.subtitle("By action"),
-            _action_table(summary),
+            action_table(summary),
             m.subtitle("By place"),
-            _place_table(summary),
+            place_table(summary),
         )
-    )
-
-
-def _spread(value: Mapping[str, float], unit: str) -> str:
-    spread = quantity_range(value["low"], value["high"], unit)
-    return format_quantity(value["value"], unit) + (f" ({spread})" if spread else "")
-
-
-def _action_table(summary: Summary) -> str:
-    total = summary["energy_per_inference_j"]["value"]
-    rows = (
-        (
-            m.text(name, kind="k"),
-            _amount(name, row["count_per_inference"]),
-            m.quantity(row["price_j"], "W" if name == "static" else "J", row["source"]),
-            *_energy_cells(row, total),
-            m.mark(row["mark"], row["source"]),
-            m.text(row["source"], kind="w"),
-        )
-        for name, row in by_value(summary["energy_by_action"])
-    )
-    heads = ("action", "count", "price", "energy", "share", "low", "high", "mark", "source")
-    return m.table(heads, rows, "-nnnnnn--")
-
-
-def _amount(name: str, amount: float) -> str:
-    return m.quantity(amount, "s") if name == "static" else m.whole(amount)
-
-
-def _place_table(summary: Summary) -> str:
-    total = summary["energy_per_inference_j"]["value"]
-    colors = population_colors(summary)
-    rows = (
-        (m.swatch(name, colors.get(name, NEUTRAL)), *_energy_cells(row, total))
-        for name, row in by_value(summary["energy_by_layer"])
-    )
-    return m.table(("place", "energy", "share", "low", "high"), rows, "-nnnn")
-
-
-def _energy_cells(row: Mapping[str, Any], total: float) -> tuple[str, ...]:
-    return (
-        m.quantity(row["value_j"], "J"),
-        m.part(row["value_j"] / total if total else None),
-        m.quantity(row["low_j"], "J"),
-        m.quantity(row["high_j"], "J"),
     )
 
 
@@ -244,12 +152,13 @@ def traffic(summary: Summary, figures: Figures) -> str:
         f"deliveries in {plural(found['simulated_phases'], 'phase')}. "
     )
     if found["hottest_link"] is not None:
-        lines += f"Links are busy {percent(found['mean_link_load'])} of a phase on average. "
+        lines += (
+            f"The links in use are busy {percent(found['mean_link_load'])} of a phase on average. "
+        )
     if found["mean_latency_cycles"] is not None:
         lines += f"A delivery takes {count(found['mean_latency_cycles'])} cycles on average"
         worst = found["max_latency_cycles"]
         lines += "." if worst is None else f", {count(worst)} at worst."
-    late = f"{plural(found['overruns'], 'packet')} overran the end of a phase."
     rows = (
         (m.text(name), m.whole(row["packets"]), m.whole(row["hops"]))
         for name, row in sorted(found["by_kind"].items())
@@ -258,43 +167,15 @@ def traffic(summary: Summary, figures: Figures) -> str:
     return "".join(
         (
             m.paragraph(lines),
-            m.paragraph(late if found["overruns"] else "No packet overran its phase."),
+            m.paragraph(f"{overrun_text(summary).capitalize()}."),
             figures["link_heat"],
             figures["traffic_matrix"],
             m.subtitle("Packets of the run by kind") + kinds if kinds else "",
             m.subtitle("Spikes"),
             figures["raster"],
-            _activity(summary),
+            activity(summary),
         )
     )
-
-
-def _activity(summary: Summary) -> str:
-    """Return spikes by population and NeuroBench's metrics, under NeuroBench's names."""
-    bench = summary["neurobench"]
-    operations = bench["synaptic_operations"]
-    sparsity, spikes = bench["activation_sparsity"], summary["spikes_per_inference"]
-    colors = population_colors(summary)
-    rows = (
-        (
-            m.swatch(name, colors.get(name, NEUTRAL)),
-            m.number(spikes.get(name), count(spikes.get(name, 0))),
-            m.part(sparsity.get(name)),
-        )
-        for name in in_model_order({*spikes, *sparsity}, summary)
-    )
-    table = m.table(("population", "spikes / inference", "activation sparsity"), rows, "-nn")
-    metrics = (
-        ("synaptic events", m.whole(summary["synaptic_events_per_inference"])),
-        ("footprint", m.quantity(bench["footprint_bytes"], "B")),
-        ("connection sparsity", m.part(bench["connection_sparsity"])),
-        ("synaptic operations: effective MACs", m.whole(operations["effective_macs"])),
-        ("synaptic operations: effective ACs", m.whole(operations["effective_acs"])),
-        ("synaptic operations: dense", m.whole(operations["dense"])),
-        ("membrane updates", m.whole(bench["membrane_updates"])),
-    )
-    cells = ((m.text(name), value) for name, value in metrics)
-    return table + m.subtitle("NeuroBench") + m.table(("metric", "an inference"), cells, "-n")
 
 
 def assumed(summary: Summary, figures: Figures) -> str:

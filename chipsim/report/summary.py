@@ -426,9 +426,5 @@ def _timeline(results: Results) -> NDArray[np.int64]:
             if phase >= len(begins):
                 continue
             start = int(begins[phase] + timed.start[t])
-            rows.append(
-                (core, _TASK_CODES[timed.task.kind], phase, start, int(timed.cycles[t]))
-            )
+            rows.append((core, _TASK_CODES[timed.task.kind], phase, start, int(timed.cycles[t])))
     return np.array(sorted(rows), np.int64).reshape(-1, 5)
-
-

@@ -11,11 +11,13 @@ from chipsim.report.numbers import (
     by_value,
     count,
     in_model_order,
+    overrun_text,
     percent,
     plural,
     quantity_range,
     share,
     topology,
+    with_range,
 )
 from chipsim.report.schema import Summary
 from chipsim.units import format_quantity
@@ -146,9 +148,9 @@ def _energy(summary: Summary) -> Iterator[str]:
     total, step, power = (
         summary[key] for key in ("energy_per_inference_j", "energy_per_step_j", "power_w")
     )
-    yield f"{_spread(total, 'J')} an inference"
+    yield f"{with_range(total, 'J')} an inference"
     yield (
-        f"{format_quantity(step['value'], 'J')} a step; {_spread(power, 'W')} at full throughput"
+        f"{format_quantity(step['value'], 'J')} a step; {with_range(power, 'W')} at full throughput"
     )
     yield "by action"
     rows = by_value(summary["energy_by_action"])
@@ -169,11 +171,6 @@ def _energy_row(name: str, row: Mapping[str, Any], total: float) -> tuple[str, .
         f"({spread})" if spread else "",
         row.get("mark", ""),
     )
-
-
-def _spread(value: Mapping[str, float], unit: str) -> str:
-    spread = quantity_range(value["low"], value["high"], unit)
-    return format_quantity(value["value"], unit) + (f" ({spread})" if spread else "")
 
 
 def _speed(summary: Summary) -> Iterator[str]:
@@ -207,11 +204,7 @@ def _traffic(summary: Summary) -> Iterator[str]:
         slowest = "" if worst is None else f", the slowest {count(worst)}"
         yield f"delivered after {count(mean)} cycles on average{slowest}"
     overruns = traffic["overruns"]
-    yield (
-        f"OVERRUN: {count(overruns)} packets were still on their way when their phase ended"
-        if overruns
-        else "no packet overran its phase"
-    )
+    yield f"OVERRUN: {overrun_text(summary)}" if overruns else overrun_text(summary)
 
 
 def _assumed(summary: Summary) -> Iterator[str]:

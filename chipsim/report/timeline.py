@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chipsim.report.schema import Arrays, Summary
-
-TASKS = ("integrate", "soma", "learn")
-"""Names of the task codes in ``arrays["timeline"]``."""
+from chipsim.report.schema import TASKS, Arrays, Summary
 
 _CHIP = 0
 

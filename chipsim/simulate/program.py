@@ -64,12 +64,13 @@ def compile_program(fixed: FixedNetwork, mapping: Mapping, seed: int = 0) -> lay
     """Return the arrays the kernels run; ``seed`` is that of stochastic rounding."""
     runs = ordered_runs(fixed, mapping)
     channels, channel_of = _channels(fixed)
-    weights, run_arrays, traces, rows = _runs(fixed, runs, channel_of)
+    weights, run_arrays, traces = _runs(fixed, runs, channel_of)
     arithmetic = fixed.arithmetic
     return layout.Program(
         populations=_populations(fixed, mapping),
         channels=channels,
         slices=_slices(ordered_slices(fixed, mapping)),
+        projections=_projections(fixed),
         runs=run_arrays,
         rules=_rules(fixed),
         formats=layout.Formats(
@@ -86,8 +87,8 @@ def compile_program(fixed: FixedNetwork, mapping: Mapping, seed: int = 0) -> lay
         neurons=sum(p.size for p in fixed.populations),
         slots=1 + max((p.delay for p in fixed.projections), default=0),
         sums=sum(_size_of_channels(fixed)),
+        axons=sum(p.weight.shape[0] for p in fixed.projections),
         traces=traces,
-        rows=rows,
         readout=[p.name for p in fixed.populations].index(fixed.readout),
     )
 
@@ -149,6 +150,7 @@ def _populations(fixed: FixedNetwork, mapping: Mapping) -> layout.Populations:
         bias=np.concatenate([p.bias for p in pops]).astype(np.int64),
         channel_ptr=_pointers([len(j) + n for j, n in zip(incoming, plastic, strict=True)]),
         slice_ptr=_pointers([sum(s.population == p.name for s in holding) for p in pops]),
+        projection_ptr=_pointers([len(j) for j in incoming]),
         rule_ptr=_pointers(plastic),
     )
 
@@ -162,44 +164,45 @@ def _slices(holding: tuple[Slice, ...]) -> layout.Slices:
     )
 
 
+def _projections(fixed: FixedNetwork) -> layout.Projections:
+    projections = _ordered_projections(fixed)
+    offsets = neuron_offsets(fixed)
+    plastic = [p.name for p in projections if p.plasticity is not None]
+    sizes = [p.weight.shape[0] for p in projections]
+    return layout.Projections(
+        source=_ints([offsets[p.source] for p in projections]),
+        size=_ints(sizes),
+        delay=_ints([p.delay for p in projections]),
+        first=_pointers(sizes)[:-1],
+        rule=_ints([plastic.index(p.name) if p.plasticity else -1 for p in projections]),
+    )
+
+
 def _runs(
     fixed: FixedNetwork, runs: tuple[Run, ...], channel_of: dict[str, int]
-) -> tuple[NDArray[np.int16], layout.Runs, int, int]:
-    """Cut the weights into blocks, one per run; return (weights, runs, trace words, trace rows)."""
-    offsets = neuron_offsets(fixed)
-    plastic = [p.name for p in _ordered_projections(fixed) if p.plasticity is not None]
+) -> tuple[NDArray[np.int16], layout.Runs, int]:
+    """Cut the weights into blocks, one per run; return (weights, runs, words of trace)."""
+    names = [p.name for p in _ordered_projections(fixed)]
     sizes = [run.axons.count * _stride(run.slice.count) for run in runs]
     weight_at = _pointers(sizes)
     weights = _aligned_zeros(int(weight_at[-1]))
-    traces = rows = 0
-    trace_at, row_at = [], []
     for run, start, size in zip(runs, weight_at[:-1], sizes, strict=True):
         block = weights[start : start + size].reshape(run.axons.count, -1)
         pre = slice(run.axons.first, run.axons.first + run.axons.count)
         post = slice(run.slice.first, run.slice.first + run.slice.count)
         block[:, : run.slice.count] = run.projection.weight[pre, post]
-        learns = run.projection.plasticity is not None
-        trace_at.append(traces if learns else -1)
-        row_at.append(rows)
-        traces += size if learns else 0
-        rows += run.axons.count if learns else 0
+    learns = [run.projection.plasticity is not None for run in runs]
+    trace_at = _pointers([n if learn else 0 for n, learn in zip(sizes, learns, strict=True)])
     arrays = layout.Runs(
-        source=_ints([offsets[r.projection.source] + r.axons.first for r in runs]),
+        projection=_ints([names.index(r.projection.name) for r in runs]),
+        pre=_ints([r.axons.first for r in runs]),
         count=_ints([r.axons.count for r in runs]),
-        delay=_ints([r.projection.delay for r in runs]),
         weight=weight_at[:-1],
         channel=_ints([channel_of[r.projection.name] for r in runs]),
-        trace=_ints(trace_at),
+        trace=np.where(learns, trace_at[:-1], -1).astype(np.int64),
         trace_channel=_ints([channel_of[r.projection.name] + 1 for r in runs]),
-        rule=_ints([_index(plastic, r.projection.name) for r in runs]),
-        pre=_ints([r.axons.first for r in runs]),
-        row=_ints(row_at),
     )
-    return weights, arrays, traces, rows
-
-
-def _index(names: list[str], name: str) -> int:
-    return names.index(name) if name in names else -1
+    return weights, arrays, int(trace_at[-1])
 
 
 def _aligned_zeros(count: int) -> NDArray[np.int16]:
@@ -216,7 +219,9 @@ def _rules(fixed: FixedNetwork) -> layout.Rules:
     rules = [rule for _, rule in plastic]
     sizes = [fixed.population(p.target).size for p, _ in plastic]
     entries = len(rules[0].table) if rules else 1
+    names = [p.name for p in _ordered_projections(fixed)]
     return layout.Rules(
+        projection=_ints([names.index(p.name) for p, _ in plastic]),
         rate=_joined([rule.rate for rule in rules]),
         rate_first=_pointers([len(rule.rate) for rule in rules])[:-1],
         rate_shift=_ints([rule.rate_shift for rule in rules]),

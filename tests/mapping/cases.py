@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -142,7 +143,7 @@ def chain(
     """A feed-forward network: input, layer1, layer2, ..."""
     layers = [inputs(sizes[0], kind)]
     layers += [neurons(f"layer{i}", size) for i, size in enumerate(sizes[1:], 1)]
-    joined = [dense(a, b, plastic=plastic) for a, b in zip(layers, layers[1:], strict=False)]
+    joined = [dense(a, b, plastic=plastic) for a, b in pairwise(layers)]
     return network(layers, joined, steps)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import strategies as st
 
 from chipsim.chip import Chip
-from chipsim.mapping.model import PlasticityMode
-from chipsim.network import Network
+from chipsim.network import Network, PlasticityMode
 from tests.mapping.cases import adaptive, dense, inputs, network, neurons, tianjic, with_bits
 
 MODES: st.SearchStrategy[PlasticityMode] = st.sampled_from(["running", "frozen", "off"])
@@ -21,7 +22,7 @@ def networks(draw: st.DrawFn, largest: int = 600) -> Network:
     layers += [neurons(f"layer{i}", draw(size)) for i in range(1, draw(st.integers(2, 4)))]
     joined = [
         dense(a, b, draw(st.sampled_from([0, 0, 1])), draw(st.booleans()))
-        for a, b in zip(layers, layers[1:], strict=False)
+        for a, b in pairwise(layers)
     ]
     for i, layer in enumerate(layers[1:], 1):
         if draw(st.booleans()) and layer.size <= 300:

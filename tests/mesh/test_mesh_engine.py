@@ -134,9 +134,9 @@ def test_no_phase_at_all():
         ((0, 9, 0, 0), [16, 0, 0, 0], "injector 9 given, 0 to 3 allowed"),
         ((0, 0, 0, 1), [16, 0, 0, 0], "tree 1 given, 0 to 0 allowed"),
         ((0, 0, -1, 0), [16, 0, 0, 0], "inject cycle -1 given"),
-        ((0, 0, 0, 0), [2, 0, 0, 0], "leaves the 2 x 2 mesh over its edge"),
-        ((0, 0, 0, 0), [1, 0, 0, 0], "no output port"),
-        ((0, 0, 0, 0), [32, 0, 0, 0], "no output port"),
+        ((0, 0, 0, 0), [2, 0, 0, 0], "leaves by a port where there is no link"),
+        ((0, 0, 0, 0), [1, 0, 0, 0], "has no output port"),
+        ((0, 0, 0, 0), [32, 0, 0, 0], "has no output port"),
         ((0, 0, 0, 0), [1, 2, 0, 0], "reaches a router twice"),
     ],
 )

@@ -340,7 +340,14 @@ def _summary(rows: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> dict[
         "latency_s": (PHASES_PER_INFERENCE - 2 + DEPTH) * CYCLES / CLOCK,
         "bounded_by": "the fixed phase of 5,040 cycles (16.8 us) and 2 phases a step; the fullest "
         f"core needs {critical['busy_cycles_max'] / CYCLES:.0%} of it",
-        "critical_core": critical,
+        "critical_core": {
+            "core": critical["core"],
+            "slice": critical["slice"],
+            "task": "learn",
+            "cycles": critical["busy_cycles_max"],
+            "sample": 3,
+            "step": 7,
+        },
         "synaptic_events_per_inference": float(arrays["core_actions"][:, :2].sum() / SAMPLES),
         "spikes_per_inference": {"hidden": 456.35, "output": 9.4},
         "traffic": {
@@ -386,7 +393,8 @@ def make_single_core() -> Example:
     nothing = {"value": 0.0, "low": 0.0, "high": 0.0}
     nothing_j = {f"{k}_j": 0.0 for k in nothing}
     summary["chip"] |= {"width": 1, "height": 1, "cores": 1}
-    summary |= {"cores": [row], "cores_used": 1, "cores_available": 1, "critical_core": row}
+    summary |= {"cores": [row], "cores_used": 1, "cores_available": 1}
+    summary["critical_core"] |= {"core": 0, "cycles": 0}
     summary |= {"energy_per_inference_j": nothing, "energy_per_step_j": nothing, "power_w": nothing}
     for action in summary["energy_by_action"].values():
         action |= nothing_j | {"count_per_inference": 0.0}

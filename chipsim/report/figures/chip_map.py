@@ -56,7 +56,8 @@ def draw(summary: Summary, arrays: Arrays) -> Figure:
     _energy(energy, summary, place)
     factor, unit = _energy_unit(summary)
     top = max(row["energy_per_inference_j"] for row in summary["cores"]) if summary["cores"] else 0
-    heat_scale(figure, (5.45, 0.16, 2.6), top * factor, f"energy per inference ({unit})")
+    text = f"energy per inference ({unit})"
+    heat_scale(figure, (5.45, 0.16, 2.6), top * factor, text, of_image=place.is_large)
     return figure
 
 
@@ -65,12 +66,18 @@ def _energy_unit(summary: Summary) -> tuple[float, str]:
 
 
 def _occupancy(axes: Axes, summary: Summary, place: MeshPlace) -> None:
-    colors = population_colors(summary)
-    for population, color in colors.items():
+    large = place.is_large
+    for population, color in population_colors(summary).items():
         rows = [row for row in summary["cores"] if row["population"] == population]
         side = 1 - _GAP
         corners = [(row["x"] - side / 2, row["y"] - side / 2) for row in rows]
-        fill(axes, [rectangle(x, y, side, side) for x, y in corners], color, alpha=0.25)
+        fill(
+            axes,
+            [rectangle(x, y, side, side) for x, y in corners],
+            color,
+            alpha=0.25,
+            rasterized=large,
+        )
         fill(
             axes,
             [
@@ -78,13 +85,14 @@ def _occupancy(axes: Axes, summary: Summary, place: MeshPlace) -> None:
                 for (x, y), row in zip(corners, rows, strict=True)
             ],
             color,
+            rasterized=large,
         )
         somas = [
             rectangle(row["x"] - 0.44, row["y"] - 0.44, 0.88, 0.88)
             for row in rows
             if row["role"] == "soma"
         ]
-        fill(axes, somas, "none", edgecolor=color, linewidth=1.3)
+        fill(axes, somas, "none", edgecolor=color, linewidth=1.3, rasterized=large)
     for row in summary["cores"]:
         if place.has_labels:
             number = f"{100 * row['fill']:.0f}"
@@ -126,7 +134,7 @@ def _energy(axes: Axes, summary: Summary, place: MeshPlace) -> None:
     top = max(values, default=0.0)
     side = 1 - _GAP
     shapes = [rectangle(row["x"] - side / 2, row["y"] - side / 2, side, side) for row in rows]
-    fill_heat(axes, shapes, values, top)
+    fill_heat(axes, shapes, values, top, as_image=place.is_large)
     if not place.has_labels:
         return
     factor = _energy_unit(summary)[0]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from chipsim.report.figures.shapes import fill, rectangle
 from chipsim.report.figures.style import (
     ALERT,
     INK,
@@ -26,6 +27,7 @@ from chipsim.report.numbers import count, in_model_order, percent, phase_cycles
 from chipsim.report.schema import Arrays, Summary
 
 _LABELLED = 64
+_DRAWN = 800
 _POINTS = 800
 _LEFT, _WIDTH = 0.75, 8.6
 
@@ -42,9 +44,9 @@ def draw(summary: Summary, arrays: Arrays) -> Figure:
     filled = percent(busiest / phase) if phase else "-"
     title(
         figure,
-        f"The busiest core works {count(busiest)} of {count(phase)} cycles of a phase ({filled})",
-        "Light: the core's busiest phase. Dark: its mean. Below: the cycle at which the last "
-        "packet of each simulated phase arrived.",
+        f"The slowest core is done after {count(busiest)} of {count(phase)} cycles ({filled})",
+        "Light: cycle of a phase by which the core was done at the latest. Dark: its work, mean "
+        "over phases. Below: when the last packet of a phase arrived.",
     )
     axes = axes_at(figure, _LEFT, lower + (1.25 if lower else 0.55), _WIDTH, 2.3)
     _cores(axes, rows, summary, phase)
@@ -64,14 +66,19 @@ def _rows(summary: Summary) -> list[dict[str, Any]]:
 
 def _cores(axes: Axes, rows: list[dict[str, Any]], summary: Summary, phase: float) -> None:
     colors = population_colors(summary)
-    places = np.arange(len(rows))
-    faces = [colors[row["population"]] for row in rows]
-    pale = [(face, 0.35) for face in faces]
-    axes.bar(places, [row["busy_cycles_max"] for row in rows], width=0.8, color=pale)
-    axes.bar(places, [row["busy_cycles_mean"] for row in rows], width=0.8, color=faces)
+    for name, color in colors.items():
+        for key, alpha in (("busy_cycles_max", 0.35), ("busy_cycles_mean", 1.0)):
+            bars = [
+                rectangle(place - 0.4, 0, 0.8, row[key])
+                for place, row in enumerate(rows)
+                if row["population"] == name
+            ]
+            fill(axes, bars, color, alpha=alpha, rasterized=len(rows) > _DRAWN)
     _phase_line(axes, phase)
     if len(rows) <= _LABELLED:
-        axes.set_xticks(places, [str(row["core"]) for row in rows], rotation=90, fontsize=6.5)
+        axes.set_xticks(
+            range(len(rows)), [str(row["core"]) for row in rows], rotation=90, fontsize=6.5
+        )
     else:
         axes.set_xticks([])
     axes.set_xlim(-0.7, max(len(rows), 1) - 0.3)

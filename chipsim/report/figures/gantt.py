@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from chipsim.report.figures.shapes import fill, rectangle
+from chipsim.report.figures.shapes import fill, pixels, rectangle
 from chipsim.report.figures.style import (
     GRID,
     MUTED,
@@ -21,13 +21,14 @@ from chipsim.report.figures.style import (
     title,
 )
 from chipsim.report.numbers import in_model_order, phase_cycles, plural
-from chipsim.report.schema import Arrays, Summary
-from chipsim.report.timeline import TASKS
+from chipsim.report.schema import TASKS, Arrays, Summary
 from chipsim.units import format_quantity
 
 _LABELLED = 64
 _LEFT, _WIDTH, _BOTTOM = 1.25, 8.5, 0.85
 _PHASES_NUMBERED = 24
+_DRAWN = 4000
+_PIXELS = 2400
 
 
 @styled
@@ -90,8 +91,9 @@ def _phase_starts(timeline: np.ndarray, cycles: float) -> np.ndarray:
 def _phases(axes: Axes, starts: np.ndarray) -> None:
     for start in starts.tolist():
         axes.axvline(start, color=GRID, linewidth=0.7)
-    if 0 < starts.size <= _PHASES_NUMBERED:
-        for phase, start in enumerate(starts.tolist()):
+    stride = -(-starts.size // _PHASES_NUMBERED)
+    for phase, start in enumerate(starts.tolist()):
+        if phase % stride == 0:
             axes.text(
                 start,
                 1.0,
@@ -104,13 +106,27 @@ def _phases(axes: Axes, starts: np.ndarray) -> None:
 
 
 def _tasks(axes: Axes, timeline: np.ndarray, rows: dict[int, int], microseconds: float) -> None:
+    if len(timeline) > _DRAWN:
+        end = float((timeline[:, 3] + timeline[:, 4]).max())
+        pixels(axes, _grid(timeline, rows, end), TASK_COLORS, (0, end * microseconds, len(rows), 0))
+        return
     for code, color in enumerate(TASK_COLORS):
-        chosen = timeline[timeline[:, 1] == code].tolist()
         bars = [
             rectangle(start * microseconds, rows[core] + 0.1, cycles * microseconds, 0.8)
-            for core, _, _, start, cycles in chosen
+            for core, task, _, start, cycles in timeline.tolist()
+            if task == code
         ]
-        fill(axes, bars, color, rasterized=len(timeline) > 6000)
+        fill(axes, bars, color)
+
+
+def _grid(timeline: np.ndarray, rows: dict[int, int], end: float) -> np.ndarray:
+    """Return the task code of every row and stretch of time, -1 for none; the last task wins."""
+    scale = _PIXELS / end
+    grid = np.full((len(rows), _PIXELS), -1, np.int64)
+    for core, task, _, start, cycles in timeline.tolist():
+        first = int(start * scale)
+        grid[rows[core], first : max(int((start + cycles) * scale), first + 1)] = task
+    return grid
 
 
 def _populations(axes: Axes, summary: Summary, rows: dict[int, int]) -> None:

@@ -18,7 +18,7 @@ from chipsim.report.figures.style import (
     styled,
     title,
 )
-from chipsim.report.numbers import percent, phase_cycles
+from chipsim.report.numbers import percent
 from chipsim.report.schema import Arrays, Summary
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -43,13 +43,13 @@ def draw(summary: Summary, arrays: Arrays) -> Figure:
     title(
         figure,
         text,
-        "An arrow is one direction of a link: flits over it as a share of the cycles of the "
-        "simulated phases. Squares: routers, coloured where their core is used.",
+        "An arrow is one direction of a link: the share of cycles in which a flit crosses it, over "
+        "the whole run. Squares: routers whose core is used.",
     )
     axes = mesh_axes(figure, place, 0.4, bottom)
-    _routers(axes, summary)
+    _routers(axes, summary, place)
     _links(axes, summary, place, loads, top)
-    heat_scale(figure, (0.4, 0.16, 2.6), top, "link load", "%")
+    heat_scale(figure, (0.4, 0.16, 2.6), top, "link load", "%", place.is_large)
     if top > 0:
         height = min(place.height - 0.3, 4.4)
         above = bottom + place.height - 0.3 - height
@@ -59,22 +59,30 @@ def draw(summary: Summary, arrays: Arrays) -> Figure:
 
 def _loads(summary: Summary, arrays: Arrays) -> FloatArray:
     """Return the load of every router's four outgoing links, ``(routers, 4)``."""
-    cycles = summary["traffic"]["simulated_phases"] * phase_cycles(summary)
     flits = arrays["link_flits"][:, :4].astype(np.float64)
-    return flits / cycles if cycles else np.zeros_like(flits)
+    most = flits.max(initial=0.0)
+    # The summary knows over how many phases the flits were counted: it gives the hottest's load.
+    return flits * (summary["traffic"]["max_link_load"] / most) if most else flits
 
 
-def _routers(axes: Axes, summary: Summary) -> None:
+def _routers(axes: Axes, summary: Summary, place: MeshPlace) -> None:
     for population, color in population_colors(summary).items():
         rows = [row for row in summary["cores"] if row["population"] == population]
-        fill(axes, [rectangle(r["x"] - 0.17, r["y"] - 0.17, 0.34, 0.34) for r in rows], color)
+        squares = [rectangle(r["x"] - 0.17, r["y"] - 0.17, 0.34, 0.34) for r in rows]
+        fill(axes, squares, color, rasterized=place.is_large)
 
 
 def _links(axes: Axes, summary: Summary, place: MeshPlace, loads: FloatArray, top: float) -> None:
     width = summary["chip"]["width"]
     used = np.argwhere(loads > 0)
     arrows = [_arrow(router % width, router // width, port) for router, port in used.tolist()]
-    fill_heat(axes, arrows, [float(loads[r, p]) for r, p in used], top)
+    fill_heat(
+        axes,
+        arrows,
+        [float(loads[r, p]) for r, p in used],
+        top,
+        as_image=place.is_large,
+    )
     if top > 0:
         router, port = (int(i) for i in np.unravel_index(int(loads.argmax()), loads.shape))
         arrow = _arrow(router % width, router // width, port)

@@ -29,7 +29,17 @@ class MeshPlace:
     @property
     def cell(self) -> float:
         """Side of a core on paper, in inches."""
-        return self.width / (self.right - self.left + 1)
+        return self.width / self.routers[0]
+
+    @property
+    def routers(self) -> tuple[int, int]:
+        """Routers drawn in x and in y."""
+        return self.right - self.left + 1, self.top - self.bottom + 1
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there are so many cores that their shapes belong into an image."""
+        return self.routers[0] * self.routers[1] > 2 * _WHOLE
 
     @property
     def has_labels(self) -> bool:
@@ -62,7 +72,10 @@ def mesh_axes(figure: Figure, place: MeshPlace, left: float, bottom: float) -> A
         for y in range(place.bottom, place.top + 1)
         for x in range(place.left, place.right + 1)
     ]
-    fill(axes, cells, EMPTY)
+    if place.is_large:
+        fill(axes, [rectangle(place.left - 0.5, place.bottom - 0.5, *place.routers)], EMPTY)
+    else:
+        fill(axes, cells, EMPTY)
     stride = max(1, round(0.24 / place.cell))
     axes.set_xticks(range(place.left, place.right + 1, stride))
     axes.set_yticks(range(place.bottom, place.top + 1, stride))

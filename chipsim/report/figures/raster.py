@@ -8,6 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from chipsim.report.figures.shapes import fill, rectangle
 from chipsim.report.figures.style import (
     INK,
     axes_at,
@@ -72,7 +73,9 @@ def _panel(
     axes = axes_at(figure, _LEFT, place[0], _WIDTH, place[1])
     rates = axes_at(figure, _LEFT + _WIDTH + 0.25, place[0], 1.9, place[1])
     _spikes(axes, raster, color, place[1])
-    rates.barh(np.arange(neurons), raster.sum(axis=0), height=1.0, color=color, rasterized=True)
+    bars = enumerate(raster.sum(axis=0).tolist())
+    shapes = [rectangle(0, neuron - 0.5, spikes, 1) for neuron, spikes in bars if spikes]
+    fill(rates, shapes, color, antialiased=False, rasterized=True)
     for each in (axes, rates):
         each.set_ylim(-0.5, neurons - 0.5)
         each.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -104,5 +107,7 @@ def _spikes(axes: Axes, raster: np.ndarray, color: str, height: float) -> None:
     thickness = float(np.clip(72 * height / neurons * 0.75, 0.9, 5.0))
     ends = np.stack([np.stack([when - half, who], 1), np.stack([when + half, who], 1)], axis=1)
     axes.add_collection(
-        LineCollection(list(ends), colors=color, linewidths=thickness, rasterized=True)
+        LineCollection(
+            list(ends), colors=color, linewidths=thickness, antialiaseds=False, rasterized=True
+        )
     )

@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
-from chipsim.report.figures.style import HEAT, HEAT_TEXT_HIGH, HEAT_TEXT_LOW, axes_at
+from chipsim.report.figures.style import (
+    HEAT,
+    HEAT_IN_IMAGE,
+    HEAT_TEXT_HIGH,
+    HEAT_TEXT_LOW,
+    axes_at,
+)
 from chipsim.units import format_quantity
 
 FloatArray = NDArray[np.float64]
@@ -44,22 +51,49 @@ def heat_text(step: int) -> str:
 
 
 def fill_heat(
-    axes: Axes, shapes: Sequence[FloatArray], values: Sequence[float], top: float, **look: Any
+    axes: Axes,
+    shapes: Sequence[FloatArray],
+    values: Sequence[float],
+    top: float,
+    as_image: bool = False,
 ) -> None:
-    """Fill each polygon with the step of its value."""
+    """Fill each polygon with the step of its value; very many of them better as an image."""
+    colors = HEAT_IN_IMAGE if as_image else HEAT
     steps = [heat_step(value, top) for value in values]
-    for step, color in enumerate(HEAT):
-        fill(axes, [s for s, at in zip(shapes, steps, strict=True) if at == step], color, **look)
+    for step, color in enumerate(colors):
+        chosen = [s for s, at in zip(shapes, steps, strict=True) if at == step]
+        fill(axes, chosen, color, rasterized=as_image, antialiased=not as_image)
+
+
+def pixels(
+    axes: Axes,
+    steps: NDArray[np.int64],
+    colors: Sequence[str],
+    extent: tuple[float, float, float, float],
+) -> None:
+    """Paint a grid as an image, row 0 at the top: ``steps`` index ``colors``, -1 is clear.
+
+    ``extent`` is left, right, bottom, top.  For shapes too many to be drawn one by one; colours
+    must not be themed.
+    """
+    palette = np.array([*(to_rgba(color) for color in colors), (0, 0, 0, 0)])
+    image = (palette[steps] * 255).round().astype(np.uint8)
+    axes.imshow(image, extent=extent, aspect="auto", interpolation="none")
 
 
 def heat_scale(
-    figure: Figure, place: tuple[float, float, float], top: float, text: str, unit: str = ""
+    figure: Figure,
+    place: tuple[float, float, float],
+    top: float,
+    text: str,
+    unit: str = "",
+    of_image: bool = False,
 ) -> None:
     """Draw the scale of `HEAT` at ``place`` (left, bottom, width in inches), 0 to ``top``."""
     axes = axes_at(figure, *place, 0.11)
     span = top if top > 0 else 1.0
     width = span / len(HEAT)
-    for step, color in enumerate(HEAT):
+    for step, color in enumerate(HEAT_IN_IMAGE if of_image else HEAT):
         fill(axes, [rectangle(step * width, 0, width, 1)], color)
     axes.set(xlim=(0, span), ylim=(0, 1), yticks=[])
     axes.set_xticks([0, span / 3, 2 * span / 3, span])

@@ -39,6 +39,9 @@ HEAT = (
     "#481a47",
 )
 """Nine steps from little to much."""
+HEAT_IN_IMAGE = tuple(f"#{int(color[1:], 16) ^ 1:06x}" for color in HEAT)
+"""`HEAT` for images, which cannot follow the page's theme, and for their scales: hardly
+different to the eye, but not replaced by variables."""
 HEAT_TEXT_LOW = "#2a1b10"
 HEAT_TEXT_HIGH = "#fff6ea"
 """Text on the lower five and on the upper four steps of `HEAT`."""

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chipsim.report.figures.shapes import fill, fill_heat, heat_scale, rectangle
+from chipsim.report.figures.shapes import fill, fill_heat, heat_scale, pixels, rectangle
 from chipsim.report.figures.style import (
     GRID,
+    HEAT_IN_IMAGE,
     MUTED,
     NEUTRAL,
     axes_at,
@@ -23,10 +24,11 @@ from chipsim.report.figures.style import (
 from chipsim.report.numbers import count, in_model_order
 from chipsim.report.schema import Arrays, Summary
 
-_OTHER_NOTE = " Other: cores without a slice, such as the input port's."
 _FLOWS = 12
 _SIDE = 5.4
 _LABELLED = 48
+_DRAWN = 3000
+_PIXELS = 512
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,14 @@ def draw(summary: Summary, arrays: Arrays) -> Figure | None:
         figure,
         f"Most packets go from core {cores[row]} to core {cores[column]}: "
         f"{count(float(shown.max()))} an inference",
-        "Rows send, columns receive; a multicast packet counts at each of its destinations."
-        + _OTHER_NOTE * (groups[0].name == "other"),
+        "Rows send, columns receive; a multicast packet counts at each of its destinations, and "
+        "input as sent by the core at the input port.",
     )
     axes = axes_at(figure, 1.5, bottom, _SIDE, _SIDE)
     _cells(axes, shown, cores)
     _group_marks(axes, groups, len(cores))
-    heat_scale(figure, (1.5, 0.16, 2.6), float(shown.max()), "packets per inference")
+    top, text = float(shown.max()), "packets per inference"
+    heat_scale(figure, (1.5, 0.16, 2.6), top, text, of_image=_as_image(shown))
     _totals(figure, bottom, shown, groups)
     return figure
 
@@ -78,7 +81,7 @@ def _order(summary: Summary, matrix: np.ndarray) -> tuple[list[int], list[Group]
     rows = summary["cores"]
     owned = {row["core"] for row in rows}
     busy = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1)).tolist()
-    members = [("other", NEUTRAL, [core for core in busy if core not in owned])]
+    members = [("no slice", NEUTRAL, [core for core in busy if core not in owned])]
     colors = population_colors(summary)
     for name in in_model_order((row["population"] for row in rows), summary):
         roles = sorted({row["role"] for row in rows if row["population"] == name})
@@ -97,10 +100,18 @@ def _order(summary: Summary, matrix: np.ndarray) -> tuple[list[int], list[Group]
 
 def _cells(axes: Axes, shown: np.ndarray, cores: list[int]) -> None:
     size = len(cores)
+    top = float(shown.max())
     used = np.argwhere(shown > 0).tolist()
     gap = 0.06 if size <= 80 else 0.0
-    shapes = [rectangle(c + gap / 2, r + gap / 2, 1 - gap, 1 - gap) for r, c in used]
-    fill_heat(axes, shapes, [float(shown[r, c]) for r, c in used], float(shown.max()))
+    if _as_image(shown):
+        coarse = _coarse(shown)
+        steps = np.minimum(
+            (coarse * (len(HEAT_IN_IMAGE) / top)).astype(np.int64), len(HEAT_IN_IMAGE) - 1
+        )
+        pixels(axes, np.where(coarse > 0, steps, -1), HEAT_IN_IMAGE, (0, size, size, 0))
+    else:
+        shapes = [rectangle(c + gap / 2, r + gap / 2, 1 - gap, 1 - gap) for r, c in used]
+        fill_heat(axes, shapes, [float(shown[r, c]) for r, c in used], top)
     axes.set(xlim=(0, size), ylim=(size, 0), xlabel="destination core", ylabel="source core")
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color(GRID)
@@ -114,6 +125,18 @@ def _cells(axes: Axes, shown: np.ndarray, cores: list[int]) -> None:
     axes.tick_params(length=0, pad=7)
     axes.xaxis.labelpad = 2
     axes.yaxis.labelpad = 2
+
+
+def _as_image(shown: np.ndarray) -> bool:
+    return int(np.count_nonzero(shown)) > _DRAWN
+
+
+def _coarse(shown: np.ndarray) -> np.ndarray:
+    """Return the matrix with at most `_PIXELS` rows and columns, each the most of some cores."""
+    block = -(-len(shown) // _PIXELS)
+    starts = np.arange(0, len(shown), block)
+    rows = np.maximum.reduceat(shown, starts, axis=0)
+    return np.asarray(np.maximum.reduceat(rows, starts, axis=1))
 
 
 def _group_marks(axes: Axes, groups: list[Group], size: int) -> None:

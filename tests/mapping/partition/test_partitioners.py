@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 
 from chipsim.chip import Chip
-from chipsim.mapping.model import Partition, PlasticityMode, Slice
+from chipsim.mapping.model import Partition, Slice
 from chipsim.mapping.partition.partitioners import PARTITIONERS
-from chipsim.network import Input, Network
+from chipsim.network import Input, Network, PlasticityMode
 from tests.mapping.strategies import MODES, chips, networks
 
 

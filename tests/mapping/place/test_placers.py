@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,7 +62,7 @@ def test_on_a_power_of_two_the_hilbert_curve_goes_step_by_step(side: int) -> Non
     places = [(r % side, r // side) for r in routers]
     assert places[0] == (0, 0)
     assert places[-1] == (side - 1, 0)
-    for (x, y), (to_x, to_y) in zip(places, places[1:], strict=False):
+    for (x, y), (to_x, to_y) in pairwise(places):
         assert abs(x - to_x) + abs(y - to_y) == 1
 
 

@@ -1,0 +1,190 @@
+"""Topologies: which output leads where, how long it takes, and the dimension-order way through.
+
+A topology is tables, so the wormhole mesh (`chipsim.mesh.wormhole`) runs any of them.  Link ports
+come first, local ports after them.  Core ``e`` sits at router ``e // locals`` on local port
+``links + e % locals``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.errors import InputError
+from chipsim.mesh.fabric import Bytes, Int32, Int64
+
+MAX_PORTS = 8
+MESH_STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+"""East, west, north, south, as in `chipsim.mesh.fabric`."""
+TRIANGLE_STEPS = ((1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1))
+"""SpiNNaker's links 0-5: east, north-east, north, west, south-west, south."""
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """Routers and links as tables.
+
+    ``leads`` (int32, (routers, ports)) has 8 * router + input port where an output leads, -1 for
+    none.  ``axis`` (int8, (ports,)) numbers the dimension of each link port in routing order, a
+    number of its own for each local port.  ``dateline`` (bool, (routers, ports)) marks the one
+    link of each ring and direction after which packets change to the upper virtual channels;
+    it is all False where there are no rings.  ``way`` (uint8,
+    (2 height - 1, 2 width - 1)) is the link port to take by offset to the destination, the offset
+    (dy, dx) at ``[dy + height - 1, dx + width - 1]``; 255 means arrived.
+    """
+
+    name: str
+    width: int
+    height: int
+    links: int
+    locals: int
+    leads: Int32
+    axis: NDArray[np.int8]
+    dateline: NDArray[np.bool_]
+    way: Bytes
+
+    @property
+    def routers(self) -> int:
+        """Number of routers; router ``r`` is at ``(r % width, r // width)``."""
+        return self.width * self.height
+
+    @property
+    def ports(self) -> int:
+        """Number of ports of a router, links and locals."""
+        return self.links + self.locals
+
+    @property
+    def cores(self) -> int:
+        """Number of cores."""
+        return self.routers * self.locals
+
+    @property
+    def rings(self) -> bool:
+        """Whether links close rings, which take two classes of virtual channels."""
+        return bool(self.dateline.any())
+
+
+def _build(
+    name: str,
+    width: int,
+    height: int,
+    local_ports: int,
+    steps: tuple[tuple[int, int], ...],
+    wraps: bool,
+) -> Topology:
+    """Make the tables for links that go by ``steps`` (dx, dy) from every router."""
+    links = len(steps)
+    for what, value, largest in (
+        ("width", width, 4096),
+        ("height", height, 4096),
+        ("cores a router", local_ports, MAX_PORTS - links),
+    ):
+        if not 1 <= value <= largest:
+            raise InputError(f"mesh: {what} {value} given, 1 to {largest} allowed in a {name}")
+    router = np.arange(width * height)
+    x, y = router % width, router // width
+    leads = np.full((router.size, links + local_ports), -1, dtype=np.int32)
+    dateline = np.zeros(leads.shape, dtype=bool)
+    for port, (dx, dy) in enumerate(steps):
+        inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < height)
+        there = (y + dy) % height * width + (x + dx) % width
+        open_ = (there != router) if wraps else inside
+        back = steps.index((-dx, -dy))
+        leads[open_, port] = (8 * there + back)[open_]
+        dateline[:, port] = open_ & ~inside
+    axes = [min(port, steps.index((-dx, -dy))) for port, (dx, dy) in enumerate(steps)]
+    axis = np.array([*axes, *range(links, links + local_ports)], dtype=np.int8)
+    way = _ways(width, height, steps, wraps)
+    return Topology(name, width, height, links, local_ports, leads, axis, dateline, way)
+
+
+def _ways(width: int, height: int, steps: tuple[tuple[int, int], ...], wraps: bool) -> Bytes:
+    """Return the link port for each offset: uint8 (2 height - 1, 2 width - 1), 255 for arrived.
+
+    The ways are shortest, axis by axis: x, then the diagonal where there is one, then y; of equally
+    short ways around a ring the positive one.
+    """
+    dy, dx = np.mgrid[1 - height : height, 1 - width : width]
+    candidates = [(dx, dy)]
+    if wraps:
+        right, up = dx % width, dy % height
+        candidates = [(a, b) for a in (right, right - width) for b in (up, up - height)]
+    diagonal = (1, 1) in steps
+    best_x, best_y, best = dx, dy, np.full(dx.shape, 1 << 30)
+    for a, b in candidates:
+        length = abs(a) + abs(b)
+        if diagonal:
+            length = length - np.where(a * b > 0, np.minimum(abs(a), abs(b)), 0)
+        better = length < best
+        best_x, best_y = np.where(better, a, best_x), np.where(better, b, best_y)
+        best = np.where(better, length, best)
+    slant = np.zeros_like(best)
+    if diagonal:
+        slant = np.where(
+            best_x * best_y > 0, np.sign(best_x) * np.minimum(abs(best_x), abs(best_y)), 0
+        )
+    parts = {(1, 0): best_x - slant, (1, 1): slant, (0, 1): best_y - slant}
+    way = np.full(best.shape, 255, dtype=np.uint8)
+    for (step_x, step_y), part in reversed(parts.items()):
+        if (step_x, step_y) in steps:
+            way[part > 0] = steps.index((step_x, step_y))
+            way[part < 0] = steps.index((-step_x, -step_y))
+    return way
+
+
+def mesh(width: int, height: int, cores: int = 1) -> Topology:
+    """Return a 2-D mesh, with ``cores`` (1 to 4) a router: concentrated if more than one."""
+    return _build("mesh", width, height, cores, MESH_STEPS, wraps=False)
+
+
+def torus(width: int, height: int, cores: int = 1) -> Topology:
+    """Return a 2-D torus with ``cores`` (1 to 4) a router."""
+    return _build("torus", width, height, cores, MESH_STEPS, wraps=True)
+
+
+def triangular(width: int, height: int, cores: int = 1) -> Topology:
+    """Return SpiNNaker's triangular torus with ``cores`` (1 or 2) ports to cores a router."""
+    return _build("triangular torus", width, height, cores, TRIANGLE_STEPS, wraps=True)
+
+
+def port_ways(topology: Topology, destination: int) -> Int64:
+    """Return the link port to take at every router towards router ``destination`` (255 there)."""
+    router = np.arange(topology.routers)
+    dx = destination % topology.width - router % topology.width
+    dy = destination // topology.width - router // topology.width
+    return topology.way[dy + topology.height - 1, dx + topology.width - 1].astype(np.int64)
+
+
+def unicast_trees(topology: Topology) -> Bytes:
+    """Return the way to each core: uint8 (cores, routers), row e leads to core e from anywhere."""
+    trees = np.zeros((topology.cores, topology.routers), dtype=np.uint8)
+    for core in range(topology.cores):
+        router, local = divmod(core, topology.locals)
+        port = port_ways(topology, router)
+        port[router] = topology.links + local
+        trees[core] = 1 << port
+    return trees
+
+
+def multicast_tree(topology: Topology, source: int, cores: Int64) -> Bytes:
+    """Return the tree from router ``source`` to ``cores``: uint8 (routers,).
+
+    It is the union of the dimension-order ways.  Where a way comes to a router that the tree
+    reaches already (only among equally long ways around a ring), it goes on from there.
+    """
+    masks = np.zeros(topology.routers, dtype=np.uint8)
+    reached = {source}
+    for core in cores:
+        router, local = divmod(int(core), topology.locals)
+        way = port_ways(topology, router)
+        path = [source]
+        while path[-1] != router:
+            path.append(int(topology.leads[path[-1], way[path[-1]]]) >> 3)
+        known = max(index for index, at in enumerate(path) if at in reached)
+        for at in path[known:-1]:
+            masks[at] |= 1 << way[at]
+        reached.update(path)
+        masks[router] |= 1 << (topology.links + local)
+    return masks

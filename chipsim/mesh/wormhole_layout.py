@@ -1,0 +1,297 @@
+"""The wormhole mesh as data: channels and flow control, and the records the kernel works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from chipsim.errors import InputError
+from chipsim.mesh.fabric import MAX_BUFFER_FLITS, MAX_CYCLES, Bytes, Int32, Int64
+from chipsim.mesh.layout import power_of_two
+from chipsim.mesh.topology import Topology
+
+MAX_VCS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """A topology with its flow control.
+
+    - ``vcs``: virtual channels of each link; even on a topology with rings, where the lower half
+      is for packets before the dateline and the upper half for those after it;
+    - ``buffer_flits``: slots of each virtual channel;
+    - ``credit_cycles``: a slot freed in cycle t can be filled by a grant in t + credit_cycles;
+    - ``head_cycles``: cycles from a packet coming to the front of its channel behind another to
+      its first request (0: routes are looked up ahead; 2: a route and a channel allocation stage);
+    - ``cut_through``: a packet moves on only where the whole of it has room;
+    - ``delay`` (int32, (routers, ports)): cycles from a grant of an output to the first grant at
+      the next router; ``interval``, the same shape: cycles from one flit to the next on a link;
+    - ``entry_delay``: the same for the way from a source into its router.
+
+    Injector ``e < cores`` is core e on its local port.
+    """
+
+    topology: Topology
+    vcs: int
+    buffer_flits: int
+    credit_cycles: int
+    head_cycles: int
+    cut_through: bool
+    delay: Int32
+    interval: Int32
+    entry_delay: int
+    injector_router: Int32
+    injector_port: Int32
+
+
+def make_channels(
+    topology: Topology,
+    vcs: int = 1,
+    buffer_flits: int = 8,
+    hop_cycles: int = 3,
+    credit_cycles: int = 2,
+    head_cycles: int = 0,
+    cut_through: bool = False,
+    link_interval: int = 1,
+) -> Channels:
+    """Give every link of ``topology`` the same flow control; InputError if a value is out of range.
+
+    The zero-load latency of L flits over D links is 2 + hop_cycles (D + 1) + L - 1.
+    """
+    for name, value, least, largest in (
+        ("vcs", vcs, 1, MAX_VCS),
+        ("buffer_flits", buffer_flits, 1, MAX_BUFFER_FLITS),
+        ("hop_cycles", hop_cycles, 1, MAX_CYCLES),
+        ("credit_cycles", credit_cycles, 1, MAX_CYCLES),
+        ("head_cycles", head_cycles, 0, MAX_CYCLES - 1),
+        ("link_interval", link_interval, 1, MAX_CYCLES),
+    ):
+        if not least <= value <= largest:
+            raise InputError(f"mesh.{name}: {value} given, {least} to {largest} allowed")
+    if topology.rings and vcs % 2:
+        raise InputError(
+            f"mesh.vcs: {vcs} given, but a {topology.name} needs an even number: packets change "
+            "to the upper half behind the dateline, or they could block each other in a ring"
+        )
+    shape = (topology.routers, topology.ports)
+    interval = np.ones(shape, dtype=np.int32)
+    interval[:, : topology.links] = link_interval
+    core = np.arange(topology.cores, dtype=np.int32)
+    return Channels(
+        topology,
+        vcs,
+        buffer_flits,
+        credit_cycles,
+        head_cycles,
+        cut_through,
+        np.full(shape, hop_cycles, dtype=np.int32),
+        interval,
+        hop_cycles,
+        core // topology.locals,
+        topology.links + core % topology.locals,
+    )
+
+
+class Sizes(NamedTuple):
+    """Plain numbers the kernel needs; ``lanes`` is ``vcs`` rounded up to a power of two."""
+
+    routers: int
+    ports: int
+    links: int
+    vcs: int
+    lanes: int
+    rings: bool
+    credit: int
+    entry_delay: int
+    head: int
+    cut_through: bool
+    ring: int
+    wheel_mask: int
+    words: int
+    sources: int
+    source_words: int
+
+
+class Ways(NamedTuple):
+    """What does not change, 8 entries a router where it is by port.
+
+    ``dateline`` is a mask of outputs for each router.
+    """
+
+    leads: Int32
+    upstream: Int32
+    delay: Int32
+    interval: Int32
+    dateline: Int32
+    axis: Int32
+    entry: Int32
+    trees: Bytes
+
+
+class Wheel(NamedTuple):
+    """What is to happen in each of the next cycles.
+
+    Routers to look at (a bit each); of each router the channels whose first flit may ask from then
+    on, and the returned credits of its outputs; the same for sources.
+    """
+
+    look: Int64
+    fronts: Int64
+    credits: Int64
+    source_look: Int64
+    source_credits: Int64
+
+
+class Routers(NamedTuple):
+    """The state of the routers.
+
+    By output: ``requests`` (bit 8 p + v: the first flit of channel v of input p wants it),
+    ``free_at``, and ``passed``, the flits so far.  By router: ``asked``, the outputs with
+    requests; ``owned`` and ``dry``, byte o: channels of output o that belong to a packet, that
+    have no credit; ``turns``, 4 words, a byte each: next input of each output, next channel of
+    each input, next channel given away by each output, next output of each input.
+    By output channel: ``credits``.  By input channel: ``channel`` (12 bits first slot, then flits
+    held), ``front_from`` (when a packet behind the last may ask), ``granted`` (byte o: 1 + the
+    channel its packet has at output o).  By slot: ``flits`` (ports left to leave by, head, tail,
+    packet) and ``ready``.
+    """
+
+    requests: Int64
+    asked: Int64
+    free_at: Int64
+    owned: Int64
+    dry: Int64
+    turns: Int64
+    credits: Int64
+    channel: Int64
+    front_from: Int64
+    granted: Int64
+    flits: Int64
+    ready: Int64
+    passed: Int64
+
+
+class Sources(NamedTuple):
+    """Source queues, flits of the first packet that went, its channel, credits, next channel."""
+
+    first: Int32
+    last: Int32
+    following: Int32
+    sent: Int32
+    lane: Int32
+    credits: Int64
+    turn: Int32
+
+
+class Load(NamedTuple):
+    """The packets of all phases, with their flits."""
+
+    injector: Int32
+    inject: Int64
+    tree: Int32
+    flits: Int32
+
+
+def lay_sizes(channels: Channels) -> Sizes:
+    """Return the numbers for a kernel run."""
+    topology = channels.topology
+    longest = max(
+        int(channels.delay.max()),
+        int(channels.interval.max()),
+        channels.credit_cycles,
+        channels.entry_delay,
+        channels.head_cycles + 1,
+    )
+    sources = int(channels.injector_router.size)
+    return Sizes(
+        routers=topology.routers,
+        ports=topology.ports,
+        links=topology.links,
+        vcs=channels.vcs,
+        lanes=power_of_two(channels.vcs),
+        rings=topology.rings,
+        credit=channels.credit_cycles,
+        entry_delay=channels.entry_delay,
+        head=channels.head_cycles,
+        cut_through=channels.cut_through,
+        ring=power_of_two(channels.buffer_flits),
+        wheel_mask=power_of_two(longest + 1) - 1,
+        words=-(-topology.routers // 64),
+        sources=sources,
+        source_words=-(-sources // 64),
+    )
+
+
+def lay_ways(channels: Channels, trees: Bytes) -> Ways:
+    """Return the tables for a kernel run."""
+    topology = channels.topology
+
+    def by_port(table: Int32, missing: int) -> Int32:
+        wide = np.full((topology.routers, 8), missing, dtype=np.int32)
+        wide[:, : topology.ports] = table
+        return wide.reshape(-1)
+
+    upstream = np.zeros(8 * topology.routers, dtype=np.int32)
+    router, port = np.nonzero(topology.leads >= 0)
+    upstream[topology.leads[router, port]] = 8 * router + port
+    entry = (8 * channels.injector_router + channels.injector_port).astype(np.int32)
+    upstream[entry] = -1 - np.arange(entry.size, dtype=np.int32)
+    weights = 1 << np.arange(topology.ports, dtype=np.int32)
+    return Ways(
+        by_port(topology.leads, -1),
+        upstream,
+        by_port(channels.delay, 0),
+        by_port(channels.interval, 1),
+        (topology.dateline @ weights).astype(np.int32),
+        topology.axis.astype(np.int32),
+        entry,
+        trees.reshape(-1),
+    )
+
+
+def empty_wheel(sizes: Sizes) -> Wheel:
+    """Return a wheel without events."""
+    cycles = sizes.wheel_mask + 1
+    return Wheel(
+        np.zeros(cycles * sizes.words, np.int64),
+        np.zeros(cycles * sizes.routers, np.int64),
+        np.zeros(cycles * sizes.routers, np.int64),
+        np.zeros(cycles * sizes.source_words, np.int64),
+        np.zeros(cycles * sizes.sources, np.int64),
+    )
+
+
+def empty_routers(sizes: Sizes, buffer_flits: int) -> Routers:
+    """Return routers with empty buffers and all credits."""
+    ports = 8 * sizes.routers
+    channels = ports * sizes.lanes
+    return Routers(
+        requests=np.zeros(ports, np.int64),
+        asked=np.zeros(sizes.routers, np.int64),
+        free_at=np.zeros(ports, np.int64),
+        owned=np.zeros(sizes.routers, np.int64),
+        dry=np.zeros(sizes.routers, np.int64),
+        turns=np.zeros(4 * sizes.routers, np.int64),
+        credits=np.full(channels, buffer_flits, np.int64),
+        channel=np.zeros(channels, np.int64),
+        front_from=np.zeros(channels, np.int64),
+        granted=np.zeros(channels, np.int64),
+        flits=np.zeros(channels * sizes.ring, np.int64),
+        ready=np.zeros(channels * sizes.ring, np.int64),
+        passed=np.zeros(ports, np.int64),
+    )
+
+
+def empty_sources(sizes: Sizes, buffer_flits: int, largest: int) -> Sources:
+    """Return sources with empty queues for phases of at most ``largest`` packets."""
+    return Sources(
+        first=np.full(sizes.sources, -1, np.int32),
+        last=np.full(sizes.sources, -1, np.int32),
+        following=np.empty(largest, np.int32),
+        sent=np.zeros(sizes.sources, np.int32),
+        lane=np.zeros(sizes.sources, np.int32),
+        credits=np.full(sizes.sources * sizes.lanes, buffer_flits, np.int64),
+        turn=np.zeros(sizes.sources, np.int32),
+    )

@@ -1,0 +1,153 @@
+"""The compiled wormhole mesh equals the simpy one: topologies, flits, channels, multicast."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chipsim.errors import InputError
+from chipsim.mesh import engine, topology, wormhole, wormhole_reference
+from chipsim.mesh.checks import results_equal
+from chipsim.mesh.fabric import Packets, make_fabric
+from chipsim.mesh.wormhole_layout import make_channels
+
+
+def random_traffic(rng, channels, multicast, phases, count, span, longest):
+    """Return trees, packets and sizes drawn at random."""
+    topo = channels.topology
+    if multicast:
+        sources = rng.integers(topo.cores, size=8)
+        trees = np.array(
+            [
+                topology.multicast_tree(
+                    topo,
+                    int(channels.injector_router[source]),
+                    rng.choice(topo.cores, rng.integers(1, min(6, topo.cores) + 1), replace=False),
+                )
+                for source in sources
+            ]
+        )
+        tree = rng.integers(8, size=count)
+        injector = sources[tree]
+    else:
+        trees = topology.unicast_trees(topo)
+        tree = rng.integers(topo.cores, size=count)
+        injector = rng.integers(topo.cores, size=count)
+    phase = np.sort(rng.integers(phases, size=count))
+    inject = rng.integers(span, size=count)
+    order = np.lexsort((inject, phase))
+    pointer = np.searchsorted(phase, np.arange(phases + 1))
+    packets = Packets(pointer, injector[order], inject[order], tree[order])
+    return trees, packets, rng.integers(1, longest + 1, size=count).astype(np.int32)
+
+
+BUILDERS = (topology.mesh, topology.torus, topology.triangular)
+
+
+@st.composite
+def scenarios(draw):
+    build = draw(st.sampled_from(BUILDERS))
+    cores = draw(st.integers(1, 2))
+    topo = build(draw(st.integers(1, 5)), draw(st.integers(1, 5)), cores)
+    vcs = draw(st.integers(1, 4))
+    longest = draw(st.integers(1, 8))
+    multicast = longest == 1 and draw(st.booleans())
+    cut_through = draw(st.booleans())
+    channels = make_channels(
+        topo,
+        vcs=vcs + vcs % 2 if topo.rings else vcs,
+        buffer_flits=draw(st.integers(longest if cut_through else 1, 16)),
+        hop_cycles=draw(st.integers(1, 5)),
+        credit_cycles=draw(st.integers(1, 3)),
+        head_cycles=draw(st.integers(0, 3)),
+        cut_through=cut_through,
+        link_interval=draw(st.integers(1, 3)),
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    phases, count = draw(st.integers(1, 3)), draw(st.integers(0, 120))
+    span = draw(st.sampled_from([1, 20, 300]))
+    return channels, random_traffic(rng, channels, multicast, phases, count, span, longest)
+
+
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(scenarios(), st.integers(1, 2))
+def test_equals_the_reference(scenario, threads):
+    channels, (trees, packets, flits) = scenario
+    fast = wormhole.run_phases(channels, trees, packets, flits, threads=threads, detail=True)
+    slow = wormhole_reference.run_phases(channels, trees, packets, flits)
+    assert results_equal(fast, slow)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.booleans())
+def test_equals_the_one_flit_engine(seed, buffer_flits, multicast):
+    rng = np.random.default_rng(seed)
+    width, height = (int(n) for n in rng.integers(1, 7, size=2))
+    channels = make_channels(topology.mesh(width, height), buffer_flits=buffer_flits)
+    trees, packets, flits = random_traffic(rng, channels, multicast, 3, 2000, 150, 1)
+    fabric = make_fabric(width, height, buffer_flits=buffer_flits)
+    one = engine.run_phases(fabric, trees, packets, detail=True)
+    assert results_equal(one, wormhole.run_phases(channels, trees, packets, flits, detail=True))
+
+
+@pytest.mark.parametrize(("hop_cycles", "head_cycles", "constant"), [(3, 0, 5), (5, 2, 7)])
+@pytest.mark.parametrize("flits", [1, 5])
+def test_zero_load_latency_of_every_pair(hop_cycles, head_cycles, constant, flits):
+    topo = topology.mesh(8, 8)
+    channels = make_channels(topo, vcs=2, hop_cycles=hop_cycles, head_cycles=head_cycles)
+    source, target = (a.reshape(-1) for a in np.meshgrid(range(64), range(64), indexing="ij"))
+    packets = Packets(np.arange(4097), source, np.zeros(4096, np.int64), target)
+    size = np.full(4096, flits, np.int32)
+    result = wormhole.run_phases(channels, topology.unicast_trees(topo), packets, size)
+    distance = abs(source % 8 - target % 8) + abs(source // 8 - target // 8)
+    assert np.array_equal(result.latency_sum, constant + hop_cycles * distance + flits - 1)
+
+
+@pytest.mark.parametrize(
+    ("hop", "head", "flits", "buffer_flits", "rate"),
+    [(3, 0, 1, 4, 0.8), (3, 0, 1, 8, 1.0), (5, 2, 5, 8, 5 / 7), (5, 2, 1, 8, 1 / 3)],
+)
+def test_throughput_of_one_channel(hop, head, flits, buffer_flits, rate):
+    topo = topology.mesh(3, 1)
+    channels = make_channels(topo, buffer_flits=buffer_flits, hop_cycles=hop, head_cycles=head)
+    count = 4000
+    packets = Packets(
+        np.array([0, count]), np.zeros(count), np.zeros(count, np.int64), np.full(count, 2)
+    )
+    size = np.full(count, flits, np.int32)
+    result = wormhole.run_phases(channels, topology.unicast_trees(topo), packets, size)
+    assert count * flits / result.last_arrival[0] == pytest.approx(rate, rel=0.01)
+
+
+def test_a_torus_does_not_block_itself_where_one_class_of_channels_would():
+    topo = topology.torus(4, 4)
+    channels = make_channels(topo, vcs=2, buffer_flits=1)
+    rng = np.random.default_rng(1)
+    core = np.tile(np.arange(16), 200)
+    packets = Packets(
+        np.array([0, core.size]),
+        core,
+        np.repeat(np.arange(200), 16),
+        (core + 2 + 8 * rng.integers(0, 2, core.size)) % 16,
+    )
+    flits = np.full(core.size, 6, np.int32)
+    result = wormhole.run_phases(channels, topology.unicast_trees(topo), packets, flits)
+    assert result.deliveries[0] == core.size
+
+
+def test_a_ring_needs_two_classes_of_channels():
+    with pytest.raises(InputError, match="even number"):
+        make_channels(topology.torus(4, 4), vcs=1)
+    make_channels(topology.mesh(4, 4), vcs=1)
+
+
+def test_impossible_sizes_are_refused():
+    topo = topology.mesh(2, 2)
+    packets = Packets(np.array([0, 1]), np.zeros(1), np.zeros(1, np.int64), np.zeros(1))
+    ways = topology.unicast_trees(topo)
+    with pytest.raises(InputError, match="has 0 flits"):
+        wormhole.run_phases(make_channels(topo), ways, packets, np.array([0]))
+    with pytest.raises(InputError, match=r"1 to 8 allowed \(cut-through"):
+        wormhole.run_phases(make_channels(topo, cut_through=True), ways, packets, np.array([9]))
+    with pytest.raises(InputError, match="2 sizes given for 1"):
+        wormhole.run_phases(make_channels(topo), ways, packets, np.array([1, 1]))
