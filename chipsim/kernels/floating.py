@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.layout import SUBTRACT, ZERO
 
 Reals = NDArray[np.float32]
@@ -63,7 +63,7 @@ class FloatProgram(NamedTuple):
     readout: int
 
 
-@njit
+@inlined
 def _current(program: Any, j: int, t: int, size: int, source: Any, trace: Any, current: Any) -> None:
     projections = program.projections
     for i in range(projections.pre_size[j]):
@@ -82,7 +82,7 @@ def _current(program: Any, j: int, t: int, size: int, source: Any, trace: Any, c
                 current[n] += x * plastic[n]
 
 
-@njit
+@inlined
 def _learn(
     program: Any, j: int, t: int, size: int, source: Any, trace: Any, live: Any, post: Any
 ) -> None:
@@ -100,7 +100,7 @@ def _learn(
             row[n] = min(max(rho * row[n] + pre * post[n], -limit), limit)
 
 
-@njit
+@inlined
 def _fire(program: Any, p: int, current: Any, u: Any, spikes: Any) -> None:
     pops = program.populations
     threshold = pops.threshold[p]
@@ -120,7 +120,7 @@ def _fire(program: Any, p: int, current: Any, u: Any, spikes: Any) -> None:
         spikes[n] = v > threshold or (pops.fires_at[p] and v == threshold)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def run_float(program: Any, values: Any, all_spikes: Any, potential: Any) -> None:
     """Run every sample from rest.
 

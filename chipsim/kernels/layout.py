@@ -15,119 +15,70 @@ TRUNCATE, NEAREST, STOCHASTIC = 0, 1, 2
 SUBTRACT, ZERO, NONE = 0, 1, 2
 
 
-class Populations(NamedTuple):
-    """Neurons: one entry per non-input population; ``bias`` per neuron; neurons count from 0."""
-
-    first: NDArray[np.int64]
-    size: NDArray[np.int64]
-    threshold: NDArray[np.int64]
-    decay: NDArray[np.int64]
-    reset: NDArray[np.int64]
-    before_leak: NDArray[np.bool_]
-    fires_at: NDArray[np.bool_]
-    bias: NDArray[np.int64]
-    channel_ptr: NDArray[np.int64]
-    slice_ptr: NDArray[np.int64]
-    projection_ptr: NDArray[np.int64]
-    rule_ptr: NDArray[np.int64]
+def _record(*names: str) -> np.dtype[np.void]:
+    return np.dtype([(name, np.int64) for name in names])
 
 
-class Channels(NamedTuple):
-    """Accumulators: ``first`` neuron's place in the sums, gain per step and its shift."""
+POPULATION = _record(
+    "first", "size", "threshold", "decay", "reset", "before_leak", "fires_at",
+    "channels", "channels_end", "slices", "slices_end", "projections", "projections_end",
+    "rules", "rules_end",
+)  # fmt: skip
+"""A population: its first neuron and size, its LIF parameters as in
+`chipsim.quantise.fixed.FixedPopulation`, and its ranges of channels, slices, projections, rules."""
 
-    first: NDArray[np.int64]
-    factor: NDArray[np.int64]
-    shift: NDArray[np.int64]
+CHANNEL = _record("first", "shift")
+"""An accumulator: its first place in the sums and the shift of its gain."""
 
+SLICE = _record("first", "count", "stride", "runs", "runs_end")
+"""A slice that holds synapses: its neurons within the population, padded row length, runs."""
 
-class Slices(NamedTuple):
-    """Slices that hold synapses: neurons within their population, padded row length, runs."""
+PROJECTION = _record("source", "size", "delay", "first", "rule")
+"""A projection: the first place of its axons in the activity, their number, the delay, the first
+place in the lists of axons, the plasticity rule or -1."""
 
-    first: NDArray[np.int64]
-    count: NDArray[np.int64]
-    stride: NDArray[np.int64]
-    run_ptr: NDArray[np.int64]
+RUN = _record("projection", "pre", "count", "weight", "channel", "trace", "trace_channel")
+"""A run of axons of a slice: ``pre`` is the first axon within the projection, ``weight`` and
+``trace`` the place of its row (``trace`` is -1 without plasticity)."""
 
+RULE = _record(
+    "projection", "rate", "rate_shift", "sliding", "post_size", "post_gain", "post_shift",
+    "decay", "update_shift", "clamp",
+)  # fmt: skip
+"""A plasticity rule, as in `chipsim.quantise.fixed.FixedPlasticity`; ``rate`` and ``sliding`` are
+first places in the arrays of that name."""
 
-class Projections(NamedTuple):
-    """Where a projection's axons come from: ``source`` is their first place in the activity.
+FORMATS = _record(
+    "accumulator_bits", "membrane_bits", "decay_bits", "trace_decay_bits", "rounding", "wrap",
+    "seed", "inputs", "neurons", "slots", "sums", "axons", "traces", "readout", "stride",
+)  # fmt: skip
+"""Chip-wide arithmetic, and the sizes of the state."""
 
-    ``first`` is the place of the first axon in the lists of active axons; ``rule`` the plasticity
-    rule or -1.
-    """
-
-    source: NDArray[np.int64]
-    size: NDArray[np.int64]
-    delay: NDArray[np.int64]
-    first: NDArray[np.int64]
-    rule: NDArray[np.int64]
-
-
-class Runs(NamedTuple):
-    """Runs of axons of a slice: projection, axons, synapse rows, channels.
-
-    ``pre`` is the first axon within the projection, ``weight`` and ``trace`` the place of its row
-    (``trace`` is -1 without plasticity).
-    """
-
-    projection: NDArray[np.int64]
-    pre: NDArray[np.int64]
-    count: NDArray[np.int64]
-    weight: NDArray[np.int64]
-    channel: NDArray[np.int64]
-    trace: NDArray[np.int64]
-    trace_channel: NDArray[np.int64]
-
-
-class Rules(NamedTuple):
-    """Plasticity rules, see `chipsim.quantise.fixed.FixedPlasticity`."""
-
-    projection: NDArray[np.int64]
-    rate: NDArray[np.int64]
-    rate_first: NDArray[np.int64]
-    rate_shift: NDArray[np.int64]
-    attenuation: NDArray[np.int64]
-    table: NDArray[np.int64]
-    post_gain: NDArray[np.int64]
-    post_shift: NDArray[np.int64]
-    sliding: NDArray[np.int64]
-    post_first: NDArray[np.int64]
-    post_size: NDArray[np.int64]
-    decay: NDArray[np.int64]
-    update_shift: NDArray[np.int64]
-    clamp: NDArray[np.int64]
-
-
-class Formats(NamedTuple):
-    """Chip-wide arithmetic: bits, rounding mode, whether overflow wraps, and the noise seed."""
-
-    accumulator_bits: int
-    membrane_bits: int
-    decay_bits: int
-    trace_decay_bits: int
-    rounding: int
-    wrap: bool
-    seed: int
+Records = NDArray[np.void]
 
 
 class Program(NamedTuple):
-    """A network on a chip, ready to run."""
+    """A network on a chip, ready to run: arrays of the records above, and what they point into.
 
-    populations: Populations
-    channels: Channels
-    slices: Slices
-    projections: Projections
-    runs: Runs
-    rules: Rules
-    formats: Formats
+    ``bias (neurons,)``; ``factor (channels, steps)``; ``rate`` and ``sliding`` of all rules;
+    ``attenuation (rules, steps)``; ``table (rules, entries)``; ``weights`` of all runs.  Records
+    rather than one array a field, because numba counts references array by array.
+    """
+
+    populations: Records
+    channels: Records
+    slices: Records
+    projections: Records
+    runs: Records
+    rules: Records
+    formats: Records
+    bias: NDArray[np.int64]
+    factor: NDArray[np.int64]
+    rate: NDArray[np.int64]
+    sliding: NDArray[np.int64]
+    attenuation: NDArray[np.int64]
+    table: NDArray[np.int64]
     weights: NDArray[np.int16]
-    inputs: int
-    neurons: int
-    slots: int
-    sums: int
-    axons: int
-    traces: int
-    readout: int
 
 
 class Axons(NamedTuple):
@@ -155,6 +106,7 @@ class State(NamedTuple):
     spikes: NDArray[np.uint8]
     activity: NDArray[np.int32]
     sums: NDArray[np.int64]
+    current: NDArray[np.int64]
     buffer: NDArray[np.int32]
     trace: NDArray[np.int16]
     live: NDArray[np.bool_]

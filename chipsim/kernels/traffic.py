@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from chipsim.kernels.compiled import compiled, inlined
 
 Integers = NDArray[np.int64]
 
@@ -54,7 +55,7 @@ class InputFlows(NamedTuple):
     values: Integers
 
 
-@njit
+@inlined
 def _put(out: Any, at: int, injector: int, cycle: int, tree: int) -> None:
     if len(out[0]) > 0:
         out[0][at] = injector
@@ -62,7 +63,7 @@ def _put(out: Any, at: int, injector: int, cycle: int, tree: int) -> None:
         out[2][at] = tree
 
 
-@njit
+@inlined
 def _emit(e: int, g: int, emitters: Any, flows: Any, spikes: Any, out: Any, at: int, sent: Any) -> int:
     """Packets of emitter ``e`` at step ``g``, neuron by neuron; return the next free place."""
     for j in range(emitters.count[e]):
@@ -79,7 +80,7 @@ def _emit(e: int, g: int, emitters: Any, flows: Any, spikes: Any, out: Any, at: 
     return at
 
 
-@njit
+@inlined
 def _emit_input(
     g: int, steps: int, port: int, inputs: Any, values: Any, out: Any, at: int, sent: Any
 ) -> int:
@@ -113,7 +114,7 @@ def _emit_input(
     return at
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def emit_phases(
     phases: Any,
     interval: int,

@@ -33,6 +33,14 @@ def accuracy(fraction: float | None) -> str:
     return "no labels" if fraction is None else f"{100 * fraction:.2f} %"
 
 
+def accuracies(summary: Summary) -> str:
+    """Return the accuracies that are known, or say that there are no labels."""
+    names = ("chip", "float")
+    known = [(name, summary["accuracy"][name]) for name in names]
+    parts = [f"{name} {accuracy(value)}" for name, value in known if value is not None]
+    return ", ".join(parts) or "no labels in the trace"
+
+
 def quantity_range(low: float, high: float, unit: str) -> str:
     """Return ``"1 pJ to 2 pJ"``, or nothing where the range is a single value."""
     if low == high:

@@ -7,6 +7,7 @@ from html import escape
 
 from chipsim.report import markup as m
 from chipsim.report.numbers import (
+    accuracies,
     accuracy,
     count,
     overrun_text,
@@ -83,10 +84,7 @@ def fits(summary: Summary, figures: Figures) -> str:
 def accurate(summary: Summary, figures: Figures) -> str:
     """Return how fixed point compares with float."""
     found = summary["accuracy"]
-    if found["chip"] is None and found["float"] is None:
-        lines = "The trace has no labels, so accuracy is not known."
-    else:
-        lines = f"Chip {accuracy(found['chip'])}, float {accuracy(found['float'])}."
+    lines = f"{accuracies(summary).capitalize()}."
     if found["agreement"] is not None:
         lines += f" The chip gives the float network's answer for {accuracy(found['agreement'])}"
         lines += f" of {plural(summary['trace']['samples'], 'sample')}."

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chipsim.report.numbers import (
+    accuracies,
     accuracy,
     by_value,
     count,
@@ -129,10 +130,7 @@ def _used(row: Mapping[str, Any], memory: str) -> float:
 
 def _accuracy(summary: Summary) -> Iterator[str]:
     found = summary["accuracy"]
-    if found["chip"] is None and found["float"] is None:
-        yield "no labels in the trace"
-    else:
-        yield f"chip {accuracy(found['chip'])}, float {accuracy(found['float'])}"
+    yield accuracies(summary)
     if found["agreement"] is not None:
         samples = plural(summary["trace"]["samples"], "sample")
         yield f"same answer as in float for {accuracy(found['agreement'])} of {samples}"

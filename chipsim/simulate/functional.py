@@ -84,7 +84,7 @@ def run_functional(
     samples, steps = trace.samples, fixed.steps
     rules = [p for pop in fixed.populations for p in fixed.incoming(pop.name) if p.plasticity]
     whole = layout.Outcome(
-        spikes=np.zeros((samples, steps, program.neurons), np.uint8),
+        spikes=np.zeros((samples, steps, sum(p.size for p in fixed.populations)), np.uint8),
         active=np.zeros((samples, steps, len(runs)), np.uint16),
         learning=np.zeros((samples, steps, len(runs)), np.uint16),
         potential=np.zeros((samples, fixed.population(fixed.readout).size), np.int64),

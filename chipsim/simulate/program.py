@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from chipsim.kernels import layout
 from chipsim.mapping.model import Axons, Mapping, Slice
-from chipsim.quantise.fixed import FixedNetwork, FixedProjection
+from chipsim.quantise.fixed import FixedNetwork, FixedPopulation, FixedProjection, Gain
 
 ROW_ALIGNMENT = 32
 """Synapse rows are padded to 32 weights of 16 bit: 64 bytes, one vector register and cache line."""
@@ -62,34 +63,33 @@ def neuron_offsets(fixed: FixedNetwork) -> dict[str, int]:
 
 def compile_program(fixed: FixedNetwork, mapping: Mapping, seed: int = 0) -> layout.Program:
     """Return the arrays the kernels run; ``seed`` is that of stochastic rounding."""
+    projections = _ordered_projections(fixed)
+    rules = [p.plasticity for p in projections if p.plasticity is not None]
+    gains = [gain for p in projections for gain in _gains(p)]
     runs = ordered_runs(fixed, mapping)
-    channels, channel_of = _channels(fixed)
-    weights, run_arrays, traces = _runs(fixed, runs, channel_of)
-    arithmetic = fixed.arithmetic
+    steps, entries = fixed.steps, len(rules[0].table) if rules else 1
+    run_records, weights, traces = _runs(projections, runs)
+    slices = _slices(ordered_slices(fixed, mapping))
     return layout.Program(
         populations=_populations(fixed, mapping),
-        channels=channels,
-        slices=_slices(ordered_slices(fixed, mapping)),
-        projections=_projections(fixed),
-        runs=run_arrays,
-        rules=_rules(fixed),
-        formats=layout.Formats(
-            accumulator_bits=arithmetic.accumulator_bits,
-            membrane_bits=arithmetic.membrane_bits,
-            decay_bits=arithmetic.decay_bits,
-            trace_decay_bits=arithmetic.trace_decay_bits,
-            rounding=_ROUNDINGS[arithmetic.rounding],
-            wrap=arithmetic.overflow == "wrap",
-            seed=seed,
+        channels=_records(
+            layout.CHANNEL,
+            zip(_starts(_channel_sizes(fixed)), (gain.shift for gain in gains), strict=True),
         ),
+        slices=slices,
+        projections=_projections(fixed, projections),
+        runs=run_records,
+        rules=_rules(fixed, projections),
+        formats=_formats(fixed, seed, traces, int(slices["stride"].max())),
+        bias=np.concatenate([p.bias for p in fixed.populations]).astype(np.int64),
+        factor=np.array([gain.factor for gain in gains], np.int64).reshape(len(gains), steps),
+        rate=_joined([rule.rate for rule in rules]),
+        sliding=_joined([rule.sliding for rule in rules]),
+        attenuation=np.array([rule.attenuation for rule in rules], np.int64).reshape(
+            len(rules), steps
+        ),
+        table=np.array([rule.table for rule in rules], np.int64).reshape(len(rules), entries),
         weights=weights,
-        inputs=sum(p.size for p in fixed.inputs),
-        neurons=sum(p.size for p in fixed.populations),
-        slots=1 + max((p.delay for p in fixed.projections), default=0),
-        sums=sum(_size_of_channels(fixed)),
-        axons=sum(p.weight.shape[0] for p in fixed.projections),
-        traces=traces,
-        readout=[p.name for p in fixed.populations].index(fixed.readout),
     )
 
 
@@ -97,112 +97,163 @@ def _stride(count: int) -> int:
     return -(-count // ROW_ALIGNMENT) * ROW_ALIGNMENT
 
 
-def _pointers(counts: list[int]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+def _starts(sizes: Sequence[int]) -> list[int]:
+    return [sum(sizes[:i]) for i in range(len(sizes))]
 
 
-def _ints(values: list[int]) -> NDArray[np.int64]:
-    return np.array(values, np.int64)
+def _ranges(counts: Sequence[int]) -> list[tuple[int, int]]:
+    return [(start, start + n) for start, n in zip(_starts(counts), counts, strict=True)]
+
+
+def _records(kind: np.dtype[np.void], rows: Iterable[tuple[int, ...]]) -> layout.Records:
+    return np.array(list(rows), kind)
+
+
+def _joined(arrays: list[NDArray[np.int16]] | list[NDArray[np.int32]]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(0, np.int64), *arrays]).astype(np.int64)
 
 
 def _ordered_projections(fixed: FixedNetwork) -> list[FixedProjection]:
     return [p for population in fixed.populations for p in fixed.incoming(population.name)]
 
 
-def _size_of_channels(fixed: FixedNetwork) -> list[int]:
-    sizes = []
-    for projection in _ordered_projections(fixed):
-        size = fixed.population(projection.target).size
-        sizes += [size] * (1 if projection.plasticity is None else 2)
-    return sizes
+def _gains(projection: FixedProjection) -> list[Gain]:
+    """One channel for the weights, the next for the trace if the projection is plastic."""
+    rule = projection.plasticity
+    return [projection.gain] if rule is None else [projection.gain, rule.gain]
 
 
-def _channels(fixed: FixedNetwork) -> tuple[layout.Channels, dict[str, int]]:
-    """One channel per projection for its weights, the next for its trace if it is plastic."""
-    gains, channel_of = [], {}
-    for projection in _ordered_projections(fixed):
-        channel_of[projection.name] = len(gains)
-        gains.append(projection.gain)
-        if projection.plasticity is not None:
-            gains.append(projection.plasticity.gain)
-    factors = [gain.factor for gain in gains]
-    arrays = layout.Channels(
-        first=_pointers(_size_of_channels(fixed))[:-1],
-        factor=np.array(factors, np.int64).reshape(len(gains), fixed.steps),
-        shift=_ints([gain.shift for gain in gains]),
-    )
-    return arrays, channel_of
+def _channel_sizes(fixed: FixedNetwork) -> list[int]:
+    return [
+        fixed.population(p.target).size for p in _ordered_projections(fixed) for _ in _gains(p)
+    ]
 
 
-def _populations(fixed: FixedNetwork, mapping: Mapping) -> layout.Populations:
+def _populations(fixed: FixedNetwork, mapping: Mapping) -> layout.Records:
     pops = fixed.populations
-    holding = ordered_slices(fixed, mapping)
     incoming = [fixed.incoming(p.name) for p in pops]
-    plastic = [sum(j.plasticity is not None for j in projections) for projections in incoming]
-    return layout.Populations(
-        first=_pointers([p.size for p in pops])[:-1],
-        size=_ints([p.size for p in pops]),
-        threshold=_ints([p.threshold for p in pops]),
-        decay=_ints([p.decay for p in pops]),
-        reset=_ints([_RESETS[p.reset] for p in pops]),
-        before_leak=np.array([p.reset_order == "before_leak" for p in pops]),
-        fires_at=np.array([p.fires == "at" for p in pops]),
-        bias=np.concatenate([p.bias for p in pops]).astype(np.int64),
-        channel_ptr=_pointers([len(j) + n for j, n in zip(incoming, plastic, strict=True)]),
-        slice_ptr=_pointers([sum(s.population == p.name for s in holding) for p in pops]),
-        projection_ptr=_pointers([len(j) for j in incoming]),
-        rule_ptr=_pointers(plastic),
+    holding = [s.population for s in ordered_slices(fixed, mapping)]
+    columns = zip(
+        pops,
+        _starts([p.size for p in pops]),
+        _ranges([sum(len(_gains(j)) for j in group) for group in incoming]),
+        _ranges([holding.count(p.name) for p in pops]),
+        _ranges([len(group) for group in incoming]),
+        _ranges([sum(j.plasticity is not None for j in group) for group in incoming]),
+        strict=True,
+    )
+    return _records(
+        layout.POPULATION,
+        (
+            (first, *_neuron(p), *channels, *slices, *projections, *rules)
+            for p, first, channels, slices, projections, rules in columns
+        ),
     )
 
 
-def _slices(holding: tuple[Slice, ...]) -> layout.Slices:
-    return layout.Slices(
-        first=_ints([s.first for s in holding]),
-        count=_ints([s.count for s in holding]),
-        stride=_ints([_stride(s.count) for s in holding]),
-        run_ptr=_pointers([len(s.axons) for s in holding]),
+def _neuron(p: FixedPopulation) -> tuple[int, ...]:
+    before_leak, at = p.reset_order == "before_leak", p.fires == "at"
+    return p.size, p.threshold, p.decay, _RESETS[p.reset], int(before_leak), int(at)
+
+
+def _slices(holding: tuple[Slice, ...]) -> layout.Records:
+    ranges = _ranges([len(s.axons) for s in holding])
+    return _records(
+        layout.SLICE,
+        (
+            (s.first, s.count, _stride(s.count), *runs)
+            for s, runs in zip(holding, ranges, strict=True)
+        ),
     )
 
 
-def _projections(fixed: FixedNetwork) -> layout.Projections:
-    projections = _ordered_projections(fixed)
+def _projections(fixed: FixedNetwork, projections: list[FixedProjection]) -> layout.Records:
     offsets = neuron_offsets(fixed)
     plastic = [p.name for p in projections if p.plasticity is not None]
-    sizes = [p.weight.shape[0] for p in projections]
-    return layout.Projections(
-        source=_ints([offsets[p.source] for p in projections]),
-        size=_ints(sizes),
-        delay=_ints([p.delay for p in projections]),
-        first=_pointers(sizes)[:-1],
-        rule=_ints([plastic.index(p.name) if p.plasticity else -1 for p in projections]),
+    starts = _starts([p.weight.shape[0] for p in projections])
+    return _records(
+        layout.PROJECTION,
+        (
+            (
+                offsets[p.source],
+                p.weight.shape[0],
+                p.delay,
+                first,
+                plastic.index(p.name) if p.plasticity else -1,
+            )
+            for p, first in zip(projections, starts, strict=True)
+        ),
     )
 
 
 def _runs(
-    fixed: FixedNetwork, runs: tuple[Run, ...], channel_of: dict[str, int]
-) -> tuple[NDArray[np.int16], layout.Runs, int]:
-    """Cut the weights into blocks, one per run; return (weights, runs, words of trace)."""
-    names = [p.name for p in _ordered_projections(fixed)]
+    projections: list[FixedProjection], runs: tuple[Run, ...]
+) -> tuple[layout.Records, NDArray[np.int16], int]:
+    """Cut the weights into blocks, one per run; return (runs, weights, words of trace)."""
+    names = [p.name for p in projections]
+    channels = _starts([len(_gains(p)) for p in projections])
     sizes = [run.axons.count * _stride(run.slice.count) for run in runs]
-    weight_at = _pointers(sizes)
-    weights = _aligned_zeros(int(weight_at[-1]))
-    for run, start, size in zip(runs, weight_at[:-1], sizes, strict=True):
-        block = weights[start : start + size].reshape(run.axons.count, -1)
-        pre = slice(run.axons.first, run.axons.first + run.axons.count)
-        post = slice(run.slice.first, run.slice.first + run.slice.count)
-        block[:, : run.slice.count] = run.projection.weight[pre, post]
-    learns = [run.projection.plasticity is not None for run in runs]
-    trace_at = _pointers([n if learn else 0 for n, learn in zip(sizes, learns, strict=True)])
-    arrays = layout.Runs(
-        projection=_ints([names.index(r.projection.name) for r in runs]),
-        pre=_ints([r.axons.first for r in runs]),
-        count=_ints([r.axons.count for r in runs]),
-        weight=weight_at[:-1],
-        channel=_ints([channel_of[r.projection.name] for r in runs]),
-        trace=np.where(learns, trace_at[:-1], -1).astype(np.int64),
-        trace_channel=_ints([channel_of[r.projection.name] + 1 for r in runs]),
+    weights = _aligned_zeros(sum(sizes))
+    records, at, trace = [], 0, 0
+    for run, size in zip(runs, sizes, strict=True):
+        _fill(weights[at : at + size].reshape(run.axons.count, -1), run)
+        j = names.index(run.projection.name)
+        learns = run.projection.plasticity is not None
+        axons = (j, run.axons.first, run.axons.count)
+        records.append((*axons, at, channels[j], trace if learns else -1, channels[j] + 1))
+        at += size
+        trace += size if learns else 0
+    return _records(layout.RUN, records), weights, trace
+
+
+def _fill(block: NDArray[np.int16], run: Run) -> None:
+    pre = slice(run.axons.first, run.axons.first + run.axons.count)
+    post = slice(run.slice.first, run.slice.first + run.slice.count)
+    block[:, : run.slice.count] = run.projection.weight[pre, post]
+
+
+def _rules(fixed: FixedNetwork, projections: list[FixedProjection]) -> layout.Records:
+    plastic = [(j, p, p.plasticity) for j, p in enumerate(projections) if p.plasticity is not None]
+    sizes = [fixed.population(p.target).size for _, p, _ in plastic]
+    rates = _starts([len(rule.rate) for _, _, rule in plastic])
+    return _records(
+        layout.RULE,
+        (
+            (
+                j, rate, rule.rate_shift, sliding, size, rule.post_gain, rule.post_shift,
+                rule.decay, rule.update_shift, rule.clamp,
+            )
+            for (j, _, rule), rate, sliding, size in zip(
+                plastic, rates, _starts(sizes), sizes, strict=True
+            )
+        ),
+    )  # fmt: skip
+
+
+def _formats(fixed: FixedNetwork, seed: int, traces: int, stride: int) -> layout.Records:
+    arithmetic = fixed.arithmetic
+    return _records(
+        layout.FORMATS,
+        [
+            (
+                arithmetic.accumulator_bits,
+                arithmetic.membrane_bits,
+                arithmetic.decay_bits,
+                arithmetic.trace_decay_bits,
+                _ROUNDINGS[arithmetic.rounding],
+                int(arithmetic.overflow == "wrap"),
+                seed,
+                sum(p.size for p in fixed.inputs),
+                sum(p.size for p in fixed.populations),
+                1 + max((p.delay for p in fixed.projections), default=0),
+                sum(_channel_sizes(fixed)),
+                sum(p.weight.shape[0] for p in fixed.projections),
+                traces,
+                [p.name for p in fixed.populations].index(fixed.readout),
+                stride,
+            )
+        ],
     )
-    return weights, arrays, int(trace_at[-1])
 
 
 def _aligned_zeros(count: int) -> NDArray[np.int16]:
@@ -210,35 +261,3 @@ def _aligned_zeros(count: int) -> NDArray[np.int16]:
     raw = np.zeros(2 * count + 64, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + 2 * count].view(np.int16)
-
-
-def _rules(fixed: FixedNetwork) -> layout.Rules:
-    plastic = [
-        (p, p.plasticity) for p in _ordered_projections(fixed) if p.plasticity is not None
-    ]
-    rules = [rule for _, rule in plastic]
-    sizes = [fixed.population(p.target).size for p, _ in plastic]
-    entries = len(rules[0].table) if rules else 1
-    names = [p.name for p in _ordered_projections(fixed)]
-    return layout.Rules(
-        projection=_ints([names.index(p.name) for p, _ in plastic]),
-        rate=_joined([rule.rate for rule in rules]),
-        rate_first=_pointers([len(rule.rate) for rule in rules])[:-1],
-        rate_shift=_ints([rule.rate_shift for rule in rules]),
-        attenuation=np.array([rule.attenuation for rule in rules], np.int64).reshape(
-            len(rules), fixed.steps
-        ),
-        table=np.array([rule.table for rule in rules], np.int64).reshape(len(rules), entries),
-        post_gain=_ints([rule.post_gain for rule in rules]),
-        post_shift=_ints([rule.post_shift for rule in rules]),
-        sliding=_joined([rule.sliding for rule in rules]),
-        post_first=_pointers(sizes)[:-1],
-        post_size=_ints(sizes),
-        decay=_ints([rule.decay for rule in rules]),
-        update_shift=_ints([rule.update_shift for rule in rules]),
-        clamp=_ints([rule.clamp for rule in rules]),
-    )
-
-
-def _joined(arrays: list[NDArray[np.int16]] | list[NDArray[np.int32]]) -> NDArray[np.int64]:
-    return np.concatenate([np.zeros(0, np.int64), *arrays]).astype(np.int64)

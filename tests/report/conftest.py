@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -422,13 +423,16 @@ def make_single_core() -> Example:
     return summary, arrays
 
 
+_EXAMPLE, _SINGLE_CORE = make_example(), make_single_core()
+
+
 @pytest.fixture
 def example() -> Example:
     """A fresh 39-core example."""
-    return make_example()
+    return deepcopy(_EXAMPLE)
 
 
 @pytest.fixture
 def single_core() -> Example:
     """A fresh single-core example."""
-    return make_single_core()
+    return deepcopy(_SINGLE_CORE)

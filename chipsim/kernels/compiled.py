@@ -1,0 +1,43 @@
+"""How kernels are compiled: cached on disk, without the interpreter lock, or into their callers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile ``function``, cached on disk, running without the interpreter lock.
+
+    numba's cache only looks at the file a function stands in, so a change in a file it calls into
+    would silently run the old code.  Here the cache is as old as the contents of the whole folder.
+    """
+    dispatcher = numba.njit(cache=True, nogil=True)(function)
+    folder = Path(function.__code__.co_filename).parent
+    dispatcher._cache._cache_file._source_stamp = _fingerprint(folder)
+    return cast(F, dispatcher)
+
+
+def inlined(function: F) -> F:
+    """Compile ``function``, which makes no arrays, into each of its callers.
+
+    Without reference counts: counting at each use, atomically, would cost more than the work.
+    """
+    return cast(F, numba.njit(forceinline=True, nogil=True, _nrt=False)(function))
+
+
+@cache
+def _fingerprint(folder: Path) -> str:
+    """Hash of every source file in ``folder`` and in this one."""
+    digest = hashlib.sha256()
+    for place in sorted({folder, Path(__file__).parent}):
+        for source in sorted(place.glob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()

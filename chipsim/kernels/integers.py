@@ -1,0 +1,87 @@
+"""Integer arithmetic as a chip does it, for the kernels: exact widths, rounding, overflow, noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from chipsim.kernels.compiled import inlined
+from chipsim.kernels.layout import NEAREST, STOCHASTIC
+
+# numba widens products, sums and shifts of 32-bit integers to 64 bit, which quarters the width of
+# a vector; these stay in 32 bit.
+
+
+@intrinsic  # type: ignore[misc]
+def mul32(_context: Any, a: Any, b: Any) -> Any:
+    """``a * b`` of two int32 in 32 bit."""
+
+    def build(_ctx: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.mul(args[0], args[1])
+
+    return types.int32(types.int32, types.int32), build
+
+
+@intrinsic  # type: ignore[misc]
+def add32(_context: Any, a: Any, b: Any) -> Any:
+    """``a + b`` of two int32 in 32 bit."""
+
+    def build(_ctx: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.add(args[0], args[1])
+
+    return types.int32(types.int32, types.int32), build
+
+
+@intrinsic  # type: ignore[misc]
+def shift32(_context: Any, a: Any, b: Any) -> Any:
+    """``a >> b`` of two int32, arithmetic, in 32 bit."""
+
+    def build(_ctx: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.ashr(args[0], args[1])
+
+    return types.int32(types.int32, types.int32), build
+
+
+@inlined
+def _mix(x: Any) -> Any:
+    """Finaliser of SplitMix64 (Steele et al. 2014): a bijection of 64-bit words."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@inlined
+def stream(seed: int, sample: int, step: int, purpose: int, item: int) -> Any:
+    """Start of the noise of one kind of rounding at one step."""
+    key = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    key = _mix(key + np.uint64(sample))
+    return _mix(key + (np.uint64(step) << np.uint64(32)) + np.uint64(purpose * 65536 + item))
+
+
+@inlined
+def round_shift(x: int, shift: int, rounding: int, noise: Any, index: int) -> Any:
+    """``x / 2**shift`` as the chip rounds: down, to nearest (halves up) or stochastically.
+
+    ``noise`` is a `stream` and ``index`` the item within it.
+    """
+    if shift <= 0:
+        return x << np.int64(-shift)
+    if rounding == NEAREST:
+        return (x + (np.int64(1) << np.int64(shift - 1))) >> np.int64(shift)
+    if rounding == STOCHASTIC:
+        word = _mix(noise + np.uint64(index) * np.uint64(0x9E3779B97F4A7C15))
+        mask = (np.uint64(1) << np.uint64(shift)) - np.uint64(1)
+        return (x + np.int64(word & mask)) >> np.int64(shift)
+    return x >> np.int64(shift)
+
+
+@inlined
+def limit(x: int, bits: int, wrap: int) -> Any:
+    """Saturate or wrap to ``bits`` bits, two's complement."""
+    half = np.int64(1) << np.int64(bits - 1)
+    if wrap != 0:
+        return ((x + half) & (2 * half - 1)) - half
+    return min(max(x, -half), half - 1)

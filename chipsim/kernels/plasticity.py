@@ -1,0 +1,164 @@
+"""Hybrid plasticity on crossbar cores, in integers: decay, clamp and Hebbian update of the traces.
+
+The rule is written out in `chipsim.quantise.fixed.FixedPlasticity`; its plain twin is in
+``tests/naive.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chipsim.kernels.compiled import inlined
+from chipsim.kernels.integers import add32, mul32, round_shift, shift32, stream
+from chipsim.kernels.layout import NEAREST, STOCHASTIC
+
+RATE, ATTENUATE, POST, DECAY, UPDATE = 3, 4, 5, 6, 7
+"""What a rounding is for: part of its noise's key."""
+
+FULL_TRACE = 32767
+
+
+@inlined
+def _pre_factors(program: Any, k: int, sample: int, t: int, state: Any) -> None:
+    """List the axons whose traces decay or change, with ``x * beta * d_t``, for rule ``k``."""
+    rule, f = program.rules[k], program.formats[0]
+    j = rule.projection
+    projection = program.projections[j]
+    index, value, place = state.learning
+    live, rates = state.live, program.rate
+    activity = state.activity[(t - projection.delay) % f.slots]
+    first = projection.first
+    factor = program.attenuation[k, t]
+    rate_noise = stream(f.seed, sample, t, RATE, k)
+    attenuate_noise = stream(f.seed, sample, t, ATTENUATE, k)
+    hits = first
+    for i in range(projection.size):
+        place[first + j + i] = hits
+        x = np.int64(activity[projection.source + i])
+        pre = np.int64(0)
+        if x != 0:
+            pre = x * rates[rule.rate + i]
+            pre = round_shift(pre, rule.rate_shift, f.rounding, rate_noise, i)
+            pre = round_shift(pre * factor, 15, f.rounding, attenuate_noise, i)
+        # A trace of zero that nothing is added to stays exactly zero.
+        if pre != 0 or live[first + i]:
+            index[hits], value[hits] = i, pre
+            hits += 1
+    place[first + j + projection.size] = hits
+
+
+@inlined
+def _post_factors(program: Any, k: int, sample: int, t: int, first: int, state: Any) -> None:
+    """Look up ``tanh(u / theta - eta)`` for every neuron that rule ``k`` ends on."""
+    rule, f = program.rules[k], program.formats[0]
+    u, post, table, sliding = state.u, state.post, program.table, program.sliding
+    noise = stream(f.seed, sample, t, POST, k)
+    entries = table.shape[1]
+    for j in range(rule.post_size):
+        scaled = u[first + j] * rule.post_gain
+        scaled = round_shift(scaled, rule.post_shift, f.rounding, noise, j)
+        place = scaled - sliding[rule.sliding + j] + entries // 2
+        post[j] = table[k, min(max(place, 0), entries - 1)]
+
+
+@inlined
+def _learn_row(trace: Any, at: Any, post: Any, own: Any, pre: Any, fresh: bool, rule: Any) -> int:
+    """One axon's traces, rounded down or to nearest; return how many ended at the clamp.
+
+    ``own`` is the first neuron and their number.  A ``fresh`` row stands for zero.
+    """
+    decay, decay_bits, update_shift, clamp, rounding = rule
+    nearest = rounding == NEAREST
+    half_decay = np.int32((1 << (decay_bits - 1)) if nearest else 0)
+    half_update = np.int32((1 << (update_shift - 1)) if nearest and update_shift > 0 else 0)
+    bits, shift, bound = np.int32(decay_bits), np.int32(update_shift), np.int32(clamp)
+    rate = np.int32(0) if fresh else np.int32(decay)
+    first = np.uint64(own[0])
+    for j in range(np.uint64(own[1])):
+        kept = shift32(add32(mul32(np.int32(trace[at + j]), rate), half_decay), bits)
+        change = shift32(add32(mul32(np.int32(post[first + j]), pre), half_update), shift)
+        trace[at + j] = np.int16(min(max(add32(kept, change), -bound), bound))
+    # Counted apart, and only where the clamp is narrower than the format: counting inside the loop
+    # would keep it from being vectorised.
+    return _count_clamped(trace, at, own[1], clamp) if clamp < FULL_TRACE else 0
+
+
+@inlined
+def _count_clamped(trace: Any, at: Any, count: int, clamp: int) -> int:
+    clamped = 0
+    for j in range(np.uint64(count)):
+        clamped += trace[at + j] == clamp or trace[at + j] == -clamp
+    return clamped
+
+
+@inlined
+def _learn_row_stochastic(
+    trace: Any, at: Any, post: Any, own: Any, pre: Any, fresh: bool, rule: Any, noise: Any
+) -> int:
+    """As `_learn_row` with stochastic rounding; ``noise`` is two streams and a first index."""
+    decay, decay_bits, shift, clamp, _ = rule
+    kept_noise, change_noise, index = noise
+    clamped = 0
+    for j in range(own[1]):
+        old = np.int64(0) if fresh else np.int64(trace[at + np.uint64(j)])
+        kept = round_shift(old * decay, decay_bits, STOCHASTIC, kept_noise, index + j)
+        change = np.int64(post[own[0] + j]) * np.int64(pre)
+        change = round_shift(change, shift, STOCHASTIC, change_noise, index + j)
+        new = min(max(kept + change, -clamp), clamp)
+        clamped += new == clamp or new == -clamp
+        trace[at + np.uint64(j)] = np.int16(new)
+    return clamped
+
+
+@inlined
+def _learn_run(program: Any, s: int, r: int, sample: int, t: int, state: Any) -> Any:
+    """Decay and update the traces of run ``r`` of slice ``s``; return (axons learning, clamps)."""
+    run, part, f = program.runs[r], program.slices[s], program.formats[0]
+    projection = program.projections[run.projection]
+    k = projection.rule
+    rule = program.rules[k]
+    constants = (rule.decay, f.trace_decay_bits, rule.update_shift, rule.clamp, f.rounding)
+    own = (part.first, part.count)
+    trace, post, live = state.trace, state.post, state.live
+    index, value, place = state.learning
+    kept_noise = stream(f.seed, sample, t, DECAY, k)
+    change_noise = stream(f.seed, sample, t, UPDATE, k)
+    begin = projection.first + run.projection + run.pre
+    learning = clamped = 0
+    for h in range(place[begin], place[begin + run.count]):
+        i, pre = index[h], value[h]
+        fresh = not live[projection.first + i]
+        learning += pre != 0
+        at = np.uint64(run.trace + (i - run.pre) * part.stride)
+        if f.rounding == STOCHASTIC:
+            noise = (kept_noise, change_noise, i * rule.post_size + part.first)
+            clamped += _learn_row_stochastic(trace, at, post, own, pre, fresh, constants, noise)
+        else:
+            clamped += _learn_row(trace, at, post, own, pre, fresh, constants)
+    return learning, clamped
+
+
+@inlined
+def learn(program: Any, p: int, sample: int, t: int, state: Any, learning: Any, clamped: Any) -> None:
+    """Let every plastic projection onto population ``p`` learn.
+
+    ``learning (runs,)`` gets the axons with a non-zero pre-factor, ``clamped (rules,)`` is added
+    the traces that ended at the clamp.
+    """
+    population, slices, runs, live = program.populations[p], program.slices, program.runs, state.live
+    for k in range(population.rules, population.rules_end):
+        j = program.rules[k].projection
+        projection = program.projections[j]
+        _pre_factors(program, k, sample, t, state)
+        _post_factors(program, k, sample, t, population.first, state)
+        for s in range(population.slices, population.slices_end):
+            for r in range(slices[s].runs, slices[s].runs_end):
+                if runs[r].projection == j:
+                    hits, clamps = _learn_run(program, s, r, sample, t, state)
+                    learning[r] = hits
+                    clamped[k] += clamps
+        index, _, place = state.learning
+        for h in range(projection.first, place[projection.first + j + projection.size]):
+            live[projection.first + index[h]] = True

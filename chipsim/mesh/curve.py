@@ -1,0 +1,124 @@
+"""Latency against load: what a mesh carries, and how long packets take under it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.errors import InputError
+from chipsim.mesh.fabric import Bytes, Int64, Packets, PhaseResults
+from chipsim.mesh.topology import Topology, unicast_trees
+from chipsim.mesh.traffic import bernoulli
+from chipsim.mesh.wormhole import run_phases
+from chipsim.mesh.wormhole_layout import Channels
+
+TREE_BYTES = 1 << 30
+UNSTABLE_SHORTFALL = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One load: ``offered`` and ``accepted`` in flits a core and cycle, latencies in cycles.
+
+    Latency is from the cycle a packet is ready at its source to the arrival of its tail, over the
+    packets that are ready in the measured window (nan without any).  ``stable`` is False where the
+    mesh delivers less than 95 % of what is offered; latency then grows with the time measured.
+    ``link_load`` (routers, ports) is flits a cycle through each output over the whole run, and
+    ``hottest_link`` the largest of those between routers.
+    """
+
+    offered: float
+    accepted: float
+    mean: float
+    median: float
+    p99: float
+    longest: float
+    stable: bool
+    packets: int
+    hottest_link: float
+    link_load: NDArray[np.float64]
+
+
+def _ways(topology: Topology) -> Bytes:
+    """Return the unicast ways, InputError where the table would be too large."""
+    size = topology.cores * topology.routers
+    if size > TREE_BYTES:
+        raise InputError(
+            f"mesh: {topology.width} x {topology.height} routers need a table of {size} bytes for "
+            f"all ways, {TREE_BYTES} allowed; choose a smaller mesh"
+        )
+    return unicast_trees(topology)
+
+
+def latency_curve(
+    channels: Channels,
+    pattern: str,
+    loads: list[float],
+    flits: int = 1,
+    warm_up: int = 2_000,
+    window: int = 10_000,
+    seed: int = 1,
+    threads: int = 1,
+) -> list[Point]:
+    """Run each load for ``warm_up + window + warm_up`` cycles of injection, then until empty.
+
+    Packets that are ready in the window count for latency, flits that arrive in it for the
+    accepted load.  ``flits`` is the size of all packets.  InputError for bad values.
+    """
+    for name, value in (("warm-up", warm_up), ("window", window), ("threads", threads)):
+        if value < (0 if name == "warm-up" else 1):
+            raise InputError(f"{name}: {value} given, it must be positive")
+    topology = channels.topology
+    ways = _ways(topology)
+
+    def measure(load: float) -> Point:
+        stream = bernoulli(topology, pattern, load, flits, window + 2 * warm_up, seed)
+        count = stream.cycle.size
+        packets = Packets(
+            np.array([0, count], dtype=np.int64),
+            stream.source.astype(np.int32),
+            stream.cycle,
+            stream.target.astype(np.int32),
+        )
+        size = np.full(count, flits, dtype=np.int32)
+        results = run_phases(channels, ways, packets, size, detail=True)
+        assert results.arrivals is not None
+        arrival = results.arrivals.cycle
+        ready_in = (stream.cycle >= warm_up) & (stream.cycle < warm_up + window)
+        arrived_in = (arrival >= warm_up) & (arrival < warm_up + window)
+        accepted = int(arrived_in.sum()) * flits / (window * topology.cores)
+        waits = (arrival - stream.cycle)[ready_in]
+        return _point(load, accepted, waits, results, topology.links)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(measure, loads))
+
+
+def _point(
+    load: float,
+    accepted: float,
+    waits: Int64,
+    results: PhaseResults,
+    links: int,
+) -> Point:
+    """Sum up a run."""
+    mean = median = p99 = longest = float("nan")
+    if waits.size:
+        mean, longest = float(waits.mean()), float(waits.max())
+        median, p99 = (float(value) for value in np.percentile(waits, (50, 99)))
+    link_load = results.link_flits / max(1, int(results.last_arrival[0]))
+    return Point(
+        offered=load,
+        accepted=accepted,
+        mean=mean,
+        median=median,
+        p99=p99,
+        longest=longest,
+        stable=accepted >= (1 - UNSTABLE_SHORTFALL) * load,
+        packets=int(waits.size),
+        hottest_link=float(link_load[:, :links].max()),
+        link_load=link_load,
+    )

@@ -1,0 +1,146 @@
+"""Synthetic traffic and latency-load curves, beside what BookSim 2 measured (facts A2)."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+
+from chipsim.cli import noc
+from chipsim.errors import InputError
+from chipsim.mesh import topology, traffic
+from chipsim.mesh.curve import latency_curve
+from chipsim.mesh.wormhole_layout import make_channels
+
+EIGHT = topology.mesh(8, 8)
+
+OVERLOAD = {
+    "uniform": 0.376,
+    "transpose": 0.336,
+    "bit-complement": 0.125,
+    "neighbour": 0.950,
+    "tornado": 0.150,
+}
+"""Accepted rate of BookSim 2 at an offered load of 0.95: 8x8, 1 flit, 1 VC, 8 slots."""
+
+LAST_STABLE = {"uniform": 0.36, "transpose": 0.14, "bit-complement": 0.22, "tornado": 0.24}
+
+
+@pytest.mark.parametrize(("pattern", "accepted"), OVERLOAD.items())
+def test_overload_is_that_of_booksim(pattern, accepted):
+    (point,) = latency_curve(make_channels(EIGHT), pattern, [0.95], warm_up=3000, window=6000)
+    assert point.accepted == pytest.approx(accepted, rel=0.05)
+    assert point.stable == (pattern == "neighbour")
+
+
+@pytest.mark.parametrize(("pattern", "load"), LAST_STABLE.items())
+def test_booksim_s_last_stable_load_is_stable(pattern, load):
+    (point,) = latency_curve(make_channels(EIGHT), pattern, [load], window=5000)
+    assert point.stable
+    assert point.mean < 60
+
+
+def test_more_channels_carry_more_and_threads_change_nothing():
+    loads = [0.2, 0.45]
+    one = latency_curve(make_channels(EIGHT, vcs=1), "uniform", loads, flits=5, window=2000)
+    four = latency_curve(make_channels(EIGHT, vcs=4), "uniform", loads, flits=5, window=2000)
+    assert one[0].stable
+    assert four[0].stable
+    assert four[1].accepted > 1.2 * one[1].accepted
+    again = latency_curve(
+        make_channels(EIGHT, vcs=4), "uniform", loads, flits=5, window=2000, threads=2
+    )
+    for a, b in zip(four, again, strict=True):
+        assert (a.mean, a.accepted, a.longest) == (b.mean, b.accepted, b.longest)
+        assert np.array_equal(a.link_load, b.link_load)
+
+
+def test_links_of_a_ring_are_loaded_evenly():
+    (point,) = latency_curve(
+        make_channels(topology.torus(5, 5), vcs=2), "uniform", [0.3], window=20_000
+    )
+    links = point.link_load[:, :4]
+    assert links.min() > 0.9 * links.max()
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("pattern", traffic.PATTERNS)
+def test_patterns_stay_in_the_mesh(pattern, cores):
+    topo = topology.mesh(4, 4, cores)
+    stream = traffic.bernoulli(topo, pattern, 0.5, 1, 200, 3)
+    assert ((stream.target >= 0) & (stream.target < topo.cores)).all()
+    assert (np.diff(stream.cycle) >= 0).all()
+    assert stream.cycle.size == pytest.approx(100 * topo.cores, rel=0.1)
+    assert np.unique(stream.cycle * topo.cores + stream.source).size == stream.cycle.size
+
+
+def test_patterns_send_where_they_say():
+    rng = np.random.default_rng(0)
+    core = np.arange(64)
+    x, y = core % 8, core // 8
+    expected = {
+        "transpose": 8 * x + y,
+        "bit-complement": 63 - core,
+        "neighbour": (y + 1) % 8 * 8 + (x + 1) % 8,
+        "tornado": (y + 3) % 8 * 8 + (x + 3) % 8,
+    }
+    for name, target in expected.items():
+        assert np.array_equal(traffic.PATTERNS[name](EIGHT, core, rng), target)
+    hot = traffic.hotspot(EIGHT, np.zeros(10_000, np.int64), rng)
+    assert (hot == 36).mean() == pytest.approx(0.1 + 0.9 / 64, rel=0.1)
+
+
+def test_bad_traffic_is_refused():
+    with pytest.raises(InputError, match="uniform, transpose"):
+        traffic.bernoulli(EIGHT, "nonsense", 0.1, 1, 10, 1)
+    with pytest.raises(InputError, match="0 to 1 flits"):
+        traffic.bernoulli(EIGHT, "uniform", 1.5, 1, 10, 1)
+    with pytest.raises(InputError, match="square"):
+        traffic.bernoulli(topology.mesh(4, 3), "transpose", 0.5, 1, 10, 1)
+    with pytest.raises(InputError, match="choose a smaller mesh"):
+        latency_curve(make_channels(topology.mesh(300, 300)), "uniform", [0.1])
+    with pytest.raises(InputError, match="window"):
+        latency_curve(make_channels(EIGHT), "uniform", [0.1], window=0)
+
+
+def command(*words):
+    parser = argparse.ArgumentParser()
+    noc.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["noc", *words])
+    return args.run(args)
+
+
+def test_the_command_prints_a_line_a_load(capsys):
+    assert command("--size", "4x4", "--load", "0.1:0.3:0.1", "--cycles", "500") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("4 x 4 mesh, 1 VC of 8 flits")
+    assert [line.split()[0] for line in lines[2:]] == ["0.100", "0.200", "0.300"]
+
+
+def test_the_command_writes_json_and_a_plot(capsys, tmp_path):
+    plot = tmp_path / "curve.svg"
+    words = ("--topology", "torus", "--size", "3x4", "--load", "0,0.2", "--cycles", "500")
+    assert command(*words, "--json", "--plot", str(plot)) == 0
+    points = json.loads(capsys.readouterr().out)["points"]
+    assert points[0]["latency"]["mean"] is None
+    assert points[1]["latency"]["mean"] > 5
+    assert points[1]["stable"]
+    assert len(points[1]["link_load"]) == 12
+    assert plot.read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--size", "8"), "8x8 needed"),
+        (("--load", "a"), "a number, a list"),
+        (("--load", "0.1:0.2"), "a number, a list"),
+        (("--load", "0.1:0.2:0"), "step must be positive"),
+        (("--topology", "torus", "--vcs", "3"), "even number"),
+        (("--plot", "/nowhere/at/all.svg", "--load", "0.1", "--cycles", "10"), "cannot be written"),
+        (("--plot", "plot.nonsense", "--load", "0.1", "--cycles", "10"), "cannot be written"),
+    ],
+)
+def test_bad_options_are_named(words, message):
+    with pytest.raises(InputError, match=message):
+        command("--size", "2x2", *words)
