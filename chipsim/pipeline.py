@@ -20,7 +20,7 @@ from chipsim.load.traces import check_trace, first_samples, read_trace
 from chipsim.mapping.mapper import map_network
 from chipsim.mapping.mapping_file import read_mapping
 from chipsim.mapping.model import Mapping
-from chipsim.network import Network, PlasticityMode, Trace
+from chipsim.network import PlasticityMode, Trace
 from chipsim.quantise.plasticity_mode import in_mode
 from chipsim.quantise.quantise_network import quantise_network
 from chipsim.results import Origin, Results
@@ -149,8 +149,6 @@ def _mode(job: Job, kept: Mapping | None) -> PlasticityMode:
 
 def bill_for(chip: Chip, mapping: Mapping, counters: Counters) -> Bill:
     """Price a run's counters."""
-    layers = {
-        mapping.placement[part.index]: part.population for part in mapping.slices
-    }
+    layers = {mapping.placement[part.index]: part.population for part in mapping.slices}
     seconds = counters.total_cycles / chip.clock_hz
     return price(chip, ACTIONS, counters.by_core, layers, seconds)

@@ -105,9 +105,7 @@ def random_slicing(network: Network, rng: np.random.Generator) -> Mapping:
             for low, high in groups:
                 role = "whole" if len(groups) == 1 else "dendrite"
                 runs = tuple(axons[low:high])
-                slices.append(
-                    Slice(len(slices), population.name, role, first, last - first, runs)
-                )
+                slices.append(Slice(len(slices), population.name, role, first, last - first, runs))
     return Mapping(
         network=network.name,
         chip="none",

@@ -27,9 +27,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace", type=Path, metavar="FILE", help="input trace (default: the one the model names)"
     )
-    parser.add_argument(
-        "--limit", type=positive, metavar="N", help="run the first N samples only"
-    )
+    parser.add_argument("--limit", type=positive, metavar="N", help="run the first N samples only")
     parser.add_argument(
         "--mesh-phases", type=positive, metavar="N", help="time the first N phases on the mesh only"
     )
@@ -41,9 +39,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         "--batch", type=positive, metavar="N", default=25,
         help="samples a kernel call runs (results do not depend on it)",
     )  # fmt: skip
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of stochastic rounding"
-    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of stochastic rounding")
     parser.add_argument(
         "--strict", action="store_true", help="a phase that overruns is an error (exit code 3)"
     )

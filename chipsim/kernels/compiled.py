@@ -12,6 +12,8 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_INTO_CALLERS: dict[str, Any] = {"forceinline": True, "nogil": True, "_nrt": False}
+
 
 def compiled(function: F) -> F:
     """Compile ``function``, cached on disk, running without the interpreter lock.
@@ -19,7 +21,7 @@ def compiled(function: F) -> F:
     numba's cache only looks at the file a function stands in, so a change in a file it calls into
     would silently run the old code.  Here the cache is as old as the contents of the whole folder.
     """
-    dispatcher = numba.njit(cache=True, nogil=True)(function)
+    dispatcher: Any = numba.njit(cache=True, nogil=True)(function)
     folder = Path(function.__code__.co_filename).parent
     dispatcher._cache._cache_file._source_stamp = _fingerprint(folder)
     return cast(F, dispatcher)
@@ -30,7 +32,7 @@ def inlined(function: F) -> F:
 
     Without reference counts: counting at each use, atomically, would cost more than the work.
     """
-    return cast(F, numba.njit(forceinline=True, nogil=True, _nrt=False)(function))
+    return cast(F, numba.njit(**_INTO_CALLERS)(function))
 
 
 @cache

@@ -76,7 +76,9 @@ def _list_axons(program: Any, j: int, t: int, slots: int, state: Any) -> None:
 
 
 @inlined
-def _add_run(sums: Any, start: int, part: Any, rows: Any, table: Any, axons: Any, at: Any, buffer: Any) -> int:
+def _add_run(
+    sums: Any, start: int, part: Any, rows: Any, table: Any, axons: Any, at: Any, buffer: Any
+) -> Any:
     """Add the axons listed between the places ``at`` to the sums; return how many they are."""
     first, last = axons.place[at[0]], axons.place[at[1]]
     buffer[: part.stride] = 0
@@ -147,7 +149,7 @@ def _fire(program: Any, p: int, sample: int, t: int, state: Any) -> int:
 
 @inlined
 def _step(program: Any, p: int, sample: int, n: int, t: int, state: Any, outcome: Any) -> None:
-    """Population ``p`` at step ``t``: integrate, fire, learn."""
+    """Integrate, fire and learn: population ``p`` at step ``t``."""
     population, f = program.populations[p], program.formats[0]
     sums, activity, spikes = state.sums, state.activity, state.spikes
     for j in range(population.projections, population.projections_end):

@@ -64,7 +64,9 @@ class FloatProgram(NamedTuple):
 
 
 @inlined
-def _current(program: Any, j: int, t: int, size: int, source: Any, trace: Any, current: Any) -> None:
+def _current(
+    program: Any, j: int, t: int, size: int, source: Any, trace: Any, current: Any
+) -> None:
     projections = program.projections
     for i in range(projections.pre_size[j]):
         x = source[projections.source[j] + i] * projections.attenuation[j, t]

@@ -1,8 +1,9 @@
-"""Integer arithmetic as a chip does it, for the kernels: exact widths, rounding, overflow, noise."""
+"""Integer arithmetic as a chip does it: exact widths, rounding, overflow, noise."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from numba import types
@@ -11,38 +12,26 @@ from numba.extending import intrinsic
 from chipsim.kernels.compiled import inlined
 from chipsim.kernels.layout import NEAREST, STOCHASTIC
 
-# numba widens products, sums and shifts of 32-bit integers to 64 bit, which quarters the width of
-# a vector; these stay in 32 bit.
+
+def _in_32_bit(instruction: str) -> Callable[[Any, Any], Any]:
+    """Return the LLVM instruction on two int32 as a function.
+
+    numba widens products, sums and shifts of 32-bit integers to 64 bit, which quarters the width
+    of a vector.
+    """
+
+    def typed(_typing_context: Any, a: Any, b: Any) -> Any:
+        def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return getattr(builder, instruction)(*arguments)
+
+        return types.int32(types.int32, types.int32), code
+
+    return cast(Callable[[Any, Any], Any], intrinsic(typed))
 
 
-@intrinsic  # type: ignore[misc]
-def mul32(_context: Any, a: Any, b: Any) -> Any:
-    """``a * b`` of two int32 in 32 bit."""
-
-    def build(_ctx: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.mul(args[0], args[1])
-
-    return types.int32(types.int32, types.int32), build
-
-
-@intrinsic  # type: ignore[misc]
-def add32(_context: Any, a: Any, b: Any) -> Any:
-    """``a + b`` of two int32 in 32 bit."""
-
-    def build(_ctx: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.add(args[0], args[1])
-
-    return types.int32(types.int32, types.int32), build
-
-
-@intrinsic  # type: ignore[misc]
-def shift32(_context: Any, a: Any, b: Any) -> Any:
-    """``a >> b`` of two int32, arithmetic, in 32 bit."""
-
-    def build(_ctx: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.ashr(args[0], args[1])
-
-    return types.int32(types.int32, types.int32), build
+mul32 = _in_32_bit("mul")
+add32 = _in_32_bit("add")
+shift32 = _in_32_bit("ashr")
 
 
 @inlined

@@ -84,12 +84,12 @@ class Program(NamedTuple):
 class Axons(NamedTuple):
     """A list of axons for every projection: which, with what, and where each axon would stand.
 
-    Projection j's list starts at ``first[j]`` of ``index`` and ``value``; ``place`` is as long as
+    Projection j's list starts at ``first[j]`` of ``axon`` and ``value``; ``place`` is as long as
     all projections' axons and one more each, so that the axons ``a .. b-1`` of projection j are the
     entries ``place[first[j] + j + a] .. place[first[j] + j + b] - 1``.
     """
 
-    index: NDArray[np.int64]
+    axon: NDArray[np.int64]
     value: NDArray[np.int32]
     place: NDArray[np.int64]
 
@@ -98,8 +98,8 @@ class State(NamedTuple):
     """What changes while a sample runs.
 
     ``active`` axons have input, ``plastic`` ones have input and a trace that is not all zero,
-    ``learning`` ones a trace to decay or change (their value is the pre-factor).  ``live (axons,)``:
-    the axon's traces are not all zero.
+    ``learning`` ones a trace to decay or change (their value is the pre-factor).  ``live``, by
+    axon: its traces are not all zero.
     """
 
     u: NDArray[np.int64]

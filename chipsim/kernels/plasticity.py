@@ -141,13 +141,16 @@ def _learn_run(program: Any, s: int, r: int, sample: int, t: int, state: Any) ->
 
 
 @inlined
-def learn(program: Any, p: int, sample: int, t: int, state: Any, learning: Any, clamped: Any) -> None:
+def learn(
+    program: Any, p: int, sample: int, t: int, state: Any, learning: Any, clamped: Any
+) -> None:
     """Let every plastic projection onto population ``p`` learn.
 
     ``learning (runs,)`` gets the axons with a non-zero pre-factor, ``clamped (rules,)`` is added
     the traces that ended at the clamp.
     """
-    population, slices, runs, live = program.populations[p], program.slices, program.runs, state.live
+    population, slices, runs = program.populations[p], program.slices, program.runs
+    live = state.live
     for k in range(population.rules, population.rules_end):
         j = program.rules[k].projection
         projection = program.projections[j]

@@ -26,7 +26,7 @@ class Emitters(NamedTuple):
     injector: Integers
     phase: Integers
     first: Integers
-    count: Integers
+    size: Integers
     begin: Integers
     pace: int
     flow_ptr: Integers
@@ -40,7 +40,7 @@ class Flows(NamedTuple):
     """
 
     first: Integers
-    count: Integers
+    size: Integers
     tree: Integers
     packets: Integers
     on_spike: NDArray[np.bool_]
@@ -50,7 +50,7 @@ class InputFlows(NamedTuple):
     """Runs of input neurons with one tree; ``values`` graded values a packet, 0 for spikes."""
 
     first: Integers
-    count: Integers
+    size: Integers
     tree: Integers
     values: Integers
 
@@ -64,12 +64,14 @@ def _put(out: Any, at: int, injector: int, cycle: int, tree: int) -> None:
 
 
 @inlined
-def _emit(e: int, g: int, emitters: Any, flows: Any, spikes: Any, out: Any, at: int, sent: Any) -> int:
+def _emit(
+    e: int, g: int, emitters: Any, flows: Any, spikes: Any, out: Any, at: int, sent: Any
+) -> int:
     """Packets of emitter ``e`` at step ``g``, neuron by neuron; return the next free place."""
-    for j in range(emitters.count[e]):
+    for j in range(emitters.size[e]):
         cycle = emitters.begin[e, g] + emitters.pace * (j + 1)
         for f in range(emitters.flow_ptr[e], emitters.flow_ptr[e + 1]):
-            if not flows.first[f] <= j < flows.first[f] + flows.count[f]:
+            if not flows.first[f] <= j < flows.first[f] + flows.size[f]:
                 continue
             if flows.on_spike[f] and spikes[g, emitters.first[e] + j] == 0:
                 continue
@@ -96,7 +98,7 @@ def _emit_input(
         before = now
         if g > 0:
             before = values[(g - 1) // steps, 0 if held else (g - 1) % steps]
-        last = inputs.first[f] + inputs.count[f]
+        last = inputs.first[f] + inputs.size[f]
         i = inputs.first[f]
         while i < last:
             width = min(max(size, 1), last - i)
@@ -133,8 +135,8 @@ def emit_phases(
 
     ``spikes (samples * steps, neurons)``, ``values (samples, steps or 1, inputs)``.  Step g of
     emitter e runs in phase ``1 + phase[e] + g * interval`` and its input enters in phase
-    ``g * interval`` through injector ``port``.  Fills ``phase_ptr``, adds to ``sent`` (packets by tree), and fills ``out``
-    (injector, cycle, tree) unless these arrays are empty, which only counts.
+    ``g * interval`` through injector ``port``.  Fills ``phase_ptr``, adds to ``sent`` (packets by
+    tree), and fills ``out`` (injector, cycle, tree) unless these arrays are empty: then it counts.
     """
     total = spikes.shape[0]
     at = 0

@@ -151,6 +151,4 @@ def follow_keys(leads: Int32, tables: KeyTables, key: Words, source: Int32) -> K
             int(key[number]), int(source[number]), route[number], behind[number], stack, order,
         )  # fmt: skip
     links, deliveries, longest, broken = sums.T.copy()
-    return KeyRoutes(
-        source.astype(np.int32), links, deliveries, longest, broken, route, behind
-    )
+    return KeyRoutes(source.astype(np.int32), links, deliveries, longest, broken, route, behind)

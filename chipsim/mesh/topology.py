@@ -7,7 +7,8 @@ come first, local ports after them.  Core ``e`` sits at router ``e // locals`` o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ class Topology:
     it is all False where there are no rings.  ``way`` (uint8,
     (2 height - 1, 2 width - 1)) is the link port to take by offset to the destination, the offset
     (dy, dx) at ``[dy + height - 1, dx + width - 1]``; 255 means arrived.
+    ``damaged`` says that routers or links are missing, so that ways are searched instead.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Topology:
     axis: NDArray[np.int8]
     dateline: NDArray[np.bool_]
     way: Bytes
+    damaged: bool = False
 
     @property
     def routers(self) -> int:
@@ -149,22 +152,72 @@ def triangular(width: int, height: int, cores: int = 1) -> Topology:
     return _build("triangular torus", width, height, cores, TRIANGLE_STEPS, wraps=True)
 
 
+def without(
+    topology: Topology,
+    routers: Iterable[int] = (),
+    links: Iterable[tuple[int, int]] = (),
+) -> Topology:
+    """Return ``topology`` without dead ``routers`` and ``links`` (router, port; both directions).
+
+    Ways then are shortest in what is left, no longer in dimension order, so packets can block each
+    other for good under load; the mesh reports it if they do.  InputError for one that is not
+    there.
+    """
+    leads = topology.leads.copy()
+    broken = list(links)
+    for router in routers:
+        if not 0 <= router < topology.routers:
+            raise InputError(f"mesh: dead router {router} given, the mesh has {topology.routers}")
+        broken += [(router, port) for port in range(topology.links) if leads[router, port] >= 0]
+    for router, port in broken:
+        inside = 0 <= router < topology.routers and 0 <= port < topology.links
+        if not inside or topology.leads[router, port] < 0:
+            raise InputError(f"mesh: dead link {port} of router {router} given; there is none")
+        into, back = divmod(int(topology.leads[router, port]), 8)
+        leads[router, port] = leads[into, back] = -1
+    return replace(topology, leads=leads, damaged=True)
+
+
 def port_ways(topology: Topology, destination: int) -> Int64:
-    """Return the link port to take at every router towards router ``destination`` (255 there)."""
+    """Return the link port to take at every router towards router ``destination``.
+
+    255 stands at the destination and where no way leads there.
+    """
+    if topology.damaged:
+        return _searched_ways(topology, destination)
     router = np.arange(topology.routers)
     dx = destination % topology.width - router % topology.width
     dy = destination // topology.width - router // topology.width
     return topology.way[dy + topology.height - 1, dx + topology.width - 1].astype(np.int64)
 
 
+def _searched_ways(topology: Topology, destination: int) -> Int64:
+    """Return `port_ways` by breadth-first search from the destination, low ports first."""
+    ways = np.full(topology.routers, 255, dtype=np.int64)
+    frontier = [destination]
+    while frontier:
+        reached = []
+        for router in frontier:
+            for port in range(topology.links):
+                target = int(topology.leads[router, port])
+                if target >= 0 and target >> 3 != destination and ways[target >> 3] == 255:
+                    ways[target >> 3] = target & 7
+                    reached.append(target >> 3)
+        frontier = reached
+    return ways
+
+
 def unicast_trees(topology: Topology) -> Bytes:
-    """Return the way to each core: uint8 (cores, routers), row e leads to core e from anywhere."""
+    """Return the way to each core: uint8 (cores, routers), row e leads to core e from anywhere.
+
+    A mask is 0 where no way leads there (only in damaged topologies).
+    """
     trees = np.zeros((topology.cores, topology.routers), dtype=np.uint8)
     for core in range(topology.cores):
         router, local = divmod(core, topology.locals)
         port = port_ways(topology, router)
         port[router] = topology.links + local
-        trees[core] = 1 << port
+        trees[core] = np.where(port < MAX_PORTS, 1 << port.clip(0, MAX_PORTS), 0)
     return trees
 
 
@@ -172,7 +225,8 @@ def multicast_tree(topology: Topology, source: int, cores: Int64) -> Bytes:
     """Return the tree from router ``source`` to ``cores``: uint8 (routers,).
 
     It is the union of the dimension-order ways.  Where a way comes to a router that the tree
-    reaches already (only among equally long ways around a ring), it goes on from there.
+    reaches already (only among equally long ways), it goes on from there.
+    InputError if a core is cut off.
     """
     masks = np.zeros(topology.routers, dtype=np.uint8)
     reached = {source}
@@ -181,6 +235,11 @@ def multicast_tree(topology: Topology, source: int, cores: Int64) -> Bytes:
         way = port_ways(topology, router)
         path = [source]
         while path[-1] != router:
+            if way[path[-1]] == 255:
+                raise InputError(
+                    f"mesh: core {core} cannot be reached from router {source}: "
+                    "dead routers or links cut it off"
+                )
             path.append(int(topology.leads[path[-1], way[path[-1]]]) >> 3)
         known = max(index for index, at in enumerate(path) if at in reached)
         for at in path[known:-1]:

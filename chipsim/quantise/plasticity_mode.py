@@ -33,8 +33,8 @@ def _without_plasticity(projection: Projection, mode: PlasticityMode) -> Project
         return replace(projection, plasticity=None)
     if rule.stored_trace is None:
         raise InputError(
-            f"projection {projection.name!r}: plasticity frozen needs a stored trace, and the model "
-            "has none; give 'stored_trace' in its description, or use running or off"
+            f"projection {projection.name!r}: plasticity frozen needs a stored trace, and the "
+            "model has none; give 'stored_trace' in its description, or use running or off"
         )
     folded = projection.weight + np.float32(rule.alpha) * rule.stored_trace.T
     return replace(projection, weight=np.ascontiguousarray(folded), plasticity=None)

@@ -215,8 +215,8 @@ def _gain(ratios: NDArray[np.float64], bits: int, name: str) -> Gain:
     shift = min(46, math.floor(math.log2(high / largest)))
     if shift < -16:
         raise InputError(
-            f"projection {name!r}: the factor from its sums to the membrane is {largest:.3g}, which "
-            f"a {bits}-bit gain cannot hold; rescale weights and threshold together"
+            f"projection {name!r}: the factor from its sums to the membrane is {largest:.3g}, "
+            f"which a {bits}-bit gain cannot hold; rescale weights and threshold together"
         )
     return Gain(np.round(ratios * 2.0**shift).astype(np.int32), shift)
 

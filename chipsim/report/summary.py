@@ -177,27 +177,37 @@ def _quantisation(results: Results) -> list[dict[str, Any]]:
         for loss in results.fixed.losses
     ]
     steps = results.counters.samples * results.counters.steps
-    for population in results.fixed.populations:
-        rows.append(
-            _on_chip(
-                population.name,
-                "membrane",
-                population.membrane_format,
-                results.activity.saturated[population.name],
-                population.size * steps,
-            )
+    rows += [
+        _on_chip(
+            population.name,
+            "membrane",
+            population.membrane_format,
+            results.activity.saturated[population.name],
+            population.size * steps,
         )
-    updates = dict(zip(ACTIONS, results.counters.by_core.sum(axis=0), strict=True))["trace_update"]
+        for population in results.fixed.populations
+    ]
     for projection in results.fixed.projections:
         if projection.plasticity:
             clamped = results.activity.clamped[projection.name]
             fmt = projection.plasticity.trace_format
-            rows.append(_on_chip(projection.name, "trace", fmt, clamped, int(updates)))
+            updates = _trace_updates(results, projection.name)
+            rows.append(_on_chip(projection.name, "trace", fmt, clamped, updates))
     return rows
 
 
+def _trace_updates(results: Results, projection: str) -> int:
+    """Return how many traces of a projection were given a change."""
+    learning = results.activity.learning.sum(axis=(0, 1), dtype=np.int64)
+    return sum(
+        int(learning[index]) * run.slice.count
+        for index, run in enumerate(results.activity.runs)
+        if run.projection.name == projection
+    )
+
+
 def _on_chip(name: str, quantity: str, fmt: Any, clipped: int, values: int) -> dict[str, Any]:
-    """A row for a state that only exists on the chip: overflows instead of rounding loss."""
+    """Return a row for a state that only exists on the chip: overflows, not rounding loss."""
     return {
         "projection": name,
         "quantity": quantity,
@@ -376,7 +386,8 @@ def _warnings(results: Results) -> list[str]:
         arithmetic = results.chip.core.arithmetic
         named = ", ".join(f"{n} in {name}" for name, n in overflows.items())
         warnings.append(
-            f"membrane updates beyond {arithmetic.membrane_bits} bits ({arithmetic.overflow}): {named}"
+            f"membrane updates beyond {arithmetic.membrane_bits} bits ({arithmetic.overflow}): "
+            + named
         )
     return warnings
 

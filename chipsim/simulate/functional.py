@@ -61,7 +61,8 @@ def _to_integers(
     if population.kind == "spikes":
         return (values != 0).astype(np.int64)
     scaled = values.astype(np.float64) * (scale / population.lsb)
-    return np.clip(round_to_integer(scaled, "nearest"), 0, population.maximum)
+    integers: NDArray[np.int64] = round_to_integer(scaled, "nearest")
+    return np.asarray(np.clip(integers, 0, population.maximum), np.int64)
 
 
 def run_functional(
@@ -76,7 +77,7 @@ def run_functional(
 ) -> Activity:
     """Run every sample of ``trace`` on the mapped network.
 
-    The result does not depend on ``threads`` or ``batch``.  ``seed`` is that of stochastic rounding.
+    The result does not depend on ``threads`` or ``batch``; ``seed`` is that of stochastic rounding.
     """
     program = compile_program(fixed, mapping, seed)
     runs = ordered_runs(fixed, mapping)
@@ -93,9 +94,15 @@ def run_functional(
     )
 
     def run(first: int, last: int) -> None:
-        part = layout.Outcome(*(array[first:last] for array in whole))
-        # Each call counts into a row of its own: no two threads share a counter.
-        part = part._replace(saturated=part.saturated[0], clamped=part.clamped[0])
+        part = layout.Outcome(
+            spikes=whole.spikes[first:last],
+            active=whole.active[first:last],
+            learning=whole.learning[first:last],
+            potential=whole.potential[first:last],
+            # Each call counts into a row of its own: no two threads share a counter.
+            saturated=whole.saturated[first],
+            clamped=whole.clamped[first],
+        )
         crossbar.run_samples(program, values[first:last], first, part)
 
     in_chunks(run, samples, threads, batch, advance)

@@ -54,11 +54,8 @@ def ordered_runs(fixed: FixedNetwork, mapping: Mapping) -> tuple[Run, ...]:
 
 def neuron_offsets(fixed: FixedNetwork) -> dict[str, int]:
     """Return where each population starts in the activity vector: inputs first."""
-    offsets, at = {}, 0
-    for population in (*fixed.inputs, *fixed.populations):
-        offsets[population.name] = at
-        at += population.size
-    return offsets
+    sizes = {p.name: p.size for p in fixed.inputs} | {p.name: p.size for p in fixed.populations}
+    return dict(zip(sizes, _starts(list(sizes.values())), strict=True))
 
 
 def compile_program(fixed: FixedNetwork, mapping: Mapping, seed: int = 0) -> layout.Program:
@@ -124,9 +121,7 @@ def _gains(projection: FixedProjection) -> list[Gain]:
 
 
 def _channel_sizes(fixed: FixedNetwork) -> list[int]:
-    return [
-        fixed.population(p.target).size for p in _ordered_projections(fixed) for _ in _gains(p)
-    ]
+    return [fixed.population(p.target).size for p in _ordered_projections(fixed) for _ in _gains(p)]
 
 
 def _populations(fixed: FixedNetwork, mapping: Mapping) -> layout.Records:

@@ -40,10 +40,10 @@ def classes(answers: Answers, readout: str, kind: str) -> NDArray[np.int64]:
     ``membrane``: the highest final potential.
     """
     if kind == "membrane":
-        return np.argmax(answers.potential, axis=1).astype(np.int64)
+        return np.asarray(np.argmax(answers.potential, axis=1), np.int64)
     counts = answers.of(readout).sum(axis=1, dtype=np.int64)
     leading = counts == counts.max(axis=1, keepdims=True)
-    return np.argmax(np.where(leading, answers.potential, -np.inf), axis=1).astype(np.int64)
+    return np.asarray(np.argmax(np.where(leading, answers.potential, -np.inf), axis=1), np.int64)
 
 
 def in_chunks(

@@ -30,8 +30,8 @@ class MeshActivity:
     """What crossed the mesh.
 
     ``packets (flows,)`` sent in the whole run and ``trees (flows, routers)`` their port masks.  Of
-    the phases simulated (the first ``simulated`` of ``phases``): ``last_arrival (simulated,)`` cycle
-    of the last delivery or -1, ``deliveries``, ``latency_sum`` and ``latency_max`` in cycles,
+    the phases simulated (the first ``simulated`` of ``phases``): ``last_arrival (simulated,)``
+    cycle of the last delivery or -1, ``deliveries``, ``latency_sum`` and ``latency_max`` in cycles,
     ``sent (flows,)`` packets and ``link_flits (routers, 5)``.
     """
 
@@ -57,7 +57,7 @@ def port_masks(routes: tuple[Route, ...], routers: int) -> NDArray[np.uint8]:
 
 
 def phase_count(mapping: Mapping, steps: int) -> int:
-    """Number of phases ``steps`` steps take, with the input's phase and the pipeline's drain."""
+    """Return the phases ``steps`` steps take, with the input's and the pipeline's drain."""
     last = max(task.offset for task in mapping.schedule.tasks)
     return (steps - 1) * mapping.schedule.interval + last + 2
 
@@ -205,7 +205,7 @@ def _compile(
         injector=_ints([mapping.placement[t.slice.index] for t in senders]),
         phase=_ints([t.task.offset for t in senders]),
         first=_ints([offsets[t.slice.population] - inputs + t.slice.first for t in senders]),
-        count=_ints([t.slice.count for t in senders]),
+        size=_ints([t.slice.count for t in senders]),
         begin=np.array([_sending_begins(t, chip) for t in senders], np.int64),
         pace=chip.core.soma_cycles,
         flow_ptr=counts.astype(np.int64),
@@ -229,7 +229,7 @@ def _sending_begins(timed: TimedTask, chip: Chip) -> Integers:
 def _flows(flows: list[tuple[int, Flow, TimedTask]]) -> kernel.Flows:
     return kernel.Flows(
         first=_ints([f.first - t.slice.first for _, f, t in flows]),
-        count=_ints([f.count for _, f, _ in flows]),
+        size=_ints([f.count for _, f, _ in flows]),
         tree=_ints([i for i, _, _ in flows]),
         packets=_ints([f.packets_per_neuron for _, f, _ in flows]),
         on_spike=np.array([f.kind == "spike" for _, f, _ in flows], np.bool_),
@@ -242,7 +242,7 @@ def _input_flows(
     graded = {p.name: p.kind == "graded" for p in fixed.inputs}
     return kernel.InputFlows(
         first=_ints([offsets[f.population] + f.first for _, f in flows]),
-        count=_ints([f.count for _, f in flows]),
+        size=_ints([f.count for _, f in flows]),
         tree=_ints([i for i, _ in flows]),
         values=_ints([f.neurons_per_packet if graded[f.population] else 0 for _, f in flows]),
     )

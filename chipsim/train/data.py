@@ -1,8 +1,9 @@
-"""MNIST images from the four original idx.gz files, checked before use."""
+"""Images in MNIST's format (MNIST, Fashion-MNIST), checked before use."""
 
 from __future__ import annotations
 
 import gzip
+import lzma
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from chipsim.errors import InputError
 IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
 CLASSES = 10
+
+OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+"""The compressions a file may have, by suffix; the first one found is read."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,15 @@ class Images:
 
 
 def read_mnist(folder: Path, part: str) -> Images:
-    """Read ``part`` (``"train"`` or ``"t10k"``) of MNIST from ``folder``.
+    """Read ``part`` (``"train"`` or ``"t10k"``) of a set in MNIST's format from ``folder``.
 
-    The files are ``PART-images-idx3-ubyte.gz`` and ``PART-labels-idx1-ubyte.gz`` as their authors
-    published them (LeCun, Cortes and Burges 1998).  InputError if one is missing, is no idx file,
-    is truncated or too long, if the counts differ or a label is not 0..9.
+    The files are ``PART-images-idx3-ubyte`` and ``PART-labels-idx1-ubyte`` as the authors of MNIST
+    (LeCun, Cortes and Burges 1998) and Fashion-MNIST (Xiao, Rasul and Vollgraf 2017) published
+    them, compressed as ``.gz`` or ``.xz``.  InputError if one is missing, is no idx file, is
+    truncated or too long, if the counts differ or a label is not 0..9.
     """
-    pixels_path = folder / f"{part}-images-idx3-ubyte.gz"
-    labels_path = folder / f"{part}-labels-idx1-ubyte.gz"
+    pixels_path = _find(folder, f"{part}-images-idx3-ubyte")
+    labels_path = _find(folder, f"{part}-labels-idx1-ubyte")
     pixels = _read_idx(pixels_path, IMAGES_MAGIC, dimensions=3)
     labels = _read_idx(labels_path, LABELS_MAGIC, dimensions=1)
     if len(pixels) != len(labels):
@@ -87,19 +92,28 @@ def _read_idx(path: Path, magic: int, dimensions: int) -> NDArray[np.uint8]:
     return np.frombuffer(raw, np.uint8, offset=header).reshape(words[1:])
 
 
+def _find(folder: Path, name: str) -> Path:
+    paths = [folder / f"{name}{suffix}" for suffix in OPENERS]
+    for path in paths:
+        if path.exists():
+            return path
+    raise InputError(
+        f"{paths[0]}: no such file, nor with .xz; --data names the folder with the four idx files "
+        "({train,t10k}-{images-idx3,labels-idx1}-ubyte.gz or .xz)"
+    )
+
+
 def _decompress(path: Path) -> bytes:
     try:
-        with gzip.open(path) as file:
+        with OPENERS[path.suffix](path) as file:
             return file.read()
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file; --data names the folder with MNIST's four idx.gz files "
-            "({train,t10k}-{images-idx3,labels-idx1}-ubyte.gz)"
-        ) from None
     except EOFError:
-        raise InputError(f"{path}: the gzip data ends early: truncated; fetch it again") from None
-    except (OSError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as a gzip file: {error}") from None
+        raise InputError(
+            f"{path}: the compressed data end early: truncated; fetch it again"
+        ) from None
+    except (OSError, zlib.error, lzma.LZMAError) as error:
+        kind = path.suffix.removeprefix(".")
+        raise InputError(f"{path}: cannot be read as a {kind} file: {error}") from None
 
 
 def _shape(extents: tuple[int, ...]) -> str:

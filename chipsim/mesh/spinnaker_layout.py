@@ -1,0 +1,97 @@
+"""SpiNNaker's network as data: chips, links and waiting times in, counts out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chipsim.errors import InputError
+from chipsim.mesh.fabric import MAX_BUFFER_FLITS, MAX_CYCLES, Int32, Int64
+from chipsim.mesh.topology import Topology
+
+MAX_WAIT = 1 << 21
+"""More than the longest wait the hardware's 8-bit code can name, (15 + 16) * 2^15 cycles."""
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """Chips and their routers; times in router cycles, explained in `spinnaker_reference`.
+
+    ``leads`` (int32, (chips, 6)) has 8 * chip + input port where a link leads, -1 for none.
+    """
+
+    leads: Int32
+    hop_cycles: int
+    link_interval: int
+    buffer_packets: int
+    credit_cycles: int
+    core_cycles: int
+    wait1: int
+    wait2: int
+
+
+def make_machine(
+    topology: Topology,
+    hop_cycles: int,
+    link_interval: int,
+    buffer_packets: int,
+    credit_cycles: int,
+    core_cycles: int,
+    wait1: int,
+    wait2: int,
+) -> Machine:
+    """Make a machine of a triangular ``topology``; InputError if a value is out of range."""
+    if topology.links != 6:
+        raise InputError(f"machine: a triangular topology is needed, a {topology.name} was given")
+    for name, value, least, largest in (
+        ("hop_cycles", hop_cycles, 1, MAX_CYCLES),
+        ("link_interval", link_interval, 1, MAX_CYCLES),
+        ("buffer_packets", buffer_packets, 1, MAX_BUFFER_FLITS),
+        ("credit_cycles", credit_cycles, 1, MAX_CYCLES),
+        ("core_cycles", core_cycles, 1, MAX_CYCLES),
+        ("wait1", wait1, 0, MAX_WAIT),
+        ("wait2", wait2, 0, MAX_WAIT),
+    ):
+        if not least <= value <= largest:
+            raise InputError(f"machine.{name}: {value} given, {least} to {largest} allowed")
+    return Machine(
+        topology.leads[:, :6].copy(),
+        hop_cycles,
+        link_interval,
+        buffer_packets,
+        credit_cycles,
+        core_cycles,
+        wait1,
+        wait2,
+    )
+
+
+def wait_cycles(code: int) -> int:
+    """Return the cycles an 8-bit wait register stands for, exponent * 16 + mantissa.
+
+    ``(m + 16 - 2^(4-e)) 2^e`` up to e = 4, ``(m + 16) 2^e`` above (datasheet, recalled; facts
+    1.2): 0x40 is 240, 0x4f is 480.  InputError outside 0 to 255.
+    """
+    if not 0 <= code <= 255:
+        raise InputError(f"wait: code {code} given, 0 to 255 allowed")
+    exponent, mantissa = code >> 4, code & 15
+    if exponent <= 4:
+        return (mantissa + 16 - (1 << (4 - exponent))) << exponent
+    return (mantissa + 16) << exponent
+
+
+@dataclass(frozen=True, eq=False)
+class MachineResults:
+    """What happened to packets and on links, all int64.
+
+    Per packet: ``delivered`` copies, the sum and the latest of their arrival cycles (-1 if none),
+    deliveries ``lost`` with dropped copies.  Per (chip, link): ``link_packets`` sent,
+    ``emergencies`` among them, copies ``drops`` that the link refused for too long.
+    """
+
+    delivered: Int64
+    arrival_sum: Int64
+    last_arrival: Int64
+    lost: Int64
+    link_packets: Int64
+    emergencies: Int64
+    drops: Int64

@@ -1,0 +1,207 @@
+"""SpiNNaker's router in simpy, written to be read: one packet at a time, waiting, then dropping.
+
+Cycles have two halves, as in `chipsim.mesh.reference`: packets and credits land in the first,
+routers act in the second.
+
+- A router takes **one packet at a time**, from its six input buffers and its cores' queue in
+  turn; the turn moves when a packet is taken.  It knows where the packet goes at once: links and
+  cores of its table entry, or straight through.  Cores take their copies in the same cycle; each
+  has it ``core_cycles`` later.
+- A **link** takes a packet if it is free (one packet every ``link_interval`` cycles) and the
+  buffer at its far end has a slot that is known to be free.  Copies leave as their links allow.
+- While a link refuses, the router **waits**, and everything behind the packet with it.  From
+  ``wait1`` cycles on it tries the **emergency route** for another ``wait2`` cycles: around the
+  triangle, by the next link anticlockwise; the chip there sends the packet on without looking it
+  up, and the chip after that treats it as if it had come directly.
+- Then the copies that have not left are **dropped** and counted.
+- A packet sent in cycle t can be taken at the next chip in t + hop_cycles; a buffer slot freed
+  in t can be used in t + credit_cycles.  The next packet is taken in the cycle after.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import simpy
+
+from chipsim.mesh.fabric import Int32, Int64
+from chipsim.mesh.spinnaker_layout import Machine, MachineResults
+from chipsim.mesh.spinnaker_tables import CORES, DEFAULT, FROM_CORE, LINKS, KeyRoutes
+
+Process = Generator[simpy.Event, Any, None]
+HALF = 0.5
+
+
+@dataclass
+class Copy:
+    """A packet in a buffer: as if from input ``came``; ``forced`` link if on an emergency route."""
+
+    packet: int
+    came: int
+    forced: int | None = None
+
+
+class Router:
+    """The router of one chip."""
+
+    def __init__(self, model: MachineModel, chip: int) -> None:
+        self.model = model
+        self.chip = chip
+        self.inputs: list[deque[Copy]] = [deque() for _ in range(LINKS + 1)]
+        self.next_input = 0
+        machine = model.machine
+        self.credits = [machine.buffer_packets] * LINKS
+        self.free_at = [0.0] * LINKS
+        self.copy_came = model.environment.event()
+        model.environment.process(self.run())
+
+    def receive(self, copy: Copy, port: int) -> None:
+        """Take a copy into an input buffer, or a core's packet into the queue."""
+        self.inputs[port].append(copy)
+        self.copy_came.succeed()
+        self.copy_came = self.model.environment.event()
+
+    def run(self) -> Process:
+        """Take packets one after the other."""
+        environment = self.model.environment
+        while True:
+            if not any(self.inputs):
+                yield self.copy_came
+            yield environment.timeout(HALF)
+            ports = range(LINKS + 1)
+            waiting = [port for port in ports if self.inputs[port]]
+            port = min(waiting, key=lambda p: (p - self.next_input) % (LINKS + 1))
+            self.next_input = (port + 1) % (LINKS + 1)
+            yield environment.process(self.handle(port))
+            yield environment.timeout(HALF)
+
+    def handle(self, port: int) -> Process:
+        """Send the first packet of an input to all it is for, waiting where links refuse."""
+        environment, machine = self.model.environment, self.model.machine
+        copy = self.inputs[port][0]
+        if copy.forced is not None:
+            pending = {copy.forced}
+        else:
+            route = int(self.model.routes.route[self.model.key[copy.packet], self.chip])
+            if route == DEFAULT:
+                route = 1 << (copy.came + 3) % LINKS
+            cores = [core for core in range(CORES) if route >> (LINKS + core) & 1]
+            for _ in cores:
+                self.model.arrive(copy.packet)
+            pending = {link for link in range(LINKS) if route >> link & 1}
+        started = environment.now
+        while True:
+            for link in sorted(pending):
+                if self.accepts(link):
+                    pending.remove(link)
+                    self.send(copy, link)
+            waited = environment.now - started
+            if copy.forced is None and machine.wait1 <= waited < machine.wait1 + machine.wait2:
+                for link in sorted(pending):
+                    around, then = (link + 1) % LINKS, (link - 1) % LINKS
+                    if self.detour_exists(around, then) and self.accepts(around):
+                        pending.remove(link)
+                        self.send(copy, around, then)
+            if not pending:
+                break
+            if waited >= machine.wait1 + machine.wait2:
+                for link in pending:
+                    self.model.drop(copy.packet, self.chip, link)
+                break
+            yield environment.timeout(1)
+        self.inputs[port].popleft()
+        if port != FROM_CORE:
+            environment.process(self.model.return_credit(self.chip, port))
+
+    def accepts(self, link: int) -> bool:
+        """Tell whether a link takes a packet now."""
+        return self.credits[link] > 0 and self.free_at[link] <= self.model.environment.now
+
+    def detour_exists(self, around: int, then: int) -> bool:
+        """Tell whether both links of an emergency route are there."""
+        first = int(self.model.machine.leads[self.chip, around])
+        return first >= 0 and int(self.model.machine.leads[first >> 3, then]) >= 0
+
+    def send(self, copy: Copy, link: int, then: int | None = None) -> None:
+        """Send a copy by ``link``; on an emergency route it goes on by ``then``."""
+        self.credits[link] -= 1
+        self.free_at[link] = self.model.environment.now + self.model.machine.link_interval
+        self.model.link_packets[self.chip, link] += 1
+        if then is not None:
+            self.model.emergencies[self.chip, link] += 1
+        port = int(self.model.machine.leads[self.chip, link]) & 7
+        came = port
+        if copy.forced is not None:
+            came = copy.came
+        elif then is not None:
+            came = (link - 1 + 3) % LINKS
+        target = int(self.model.machine.leads[self.chip, link]) >> 3
+        self.model.environment.process(
+            self.model.travel(Copy(copy.packet, came, then), target, port)
+        )
+
+
+class MachineModel:
+    """All chips, and the book of what happened."""
+
+    def __init__(self, machine: Machine, routes: KeyRoutes, inject: Int64, key: Int32) -> None:
+        self.machine, self.routes, self.inject, self.key = machine, routes, inject, key
+        self.environment = simpy.Environment()
+        chips = len(machine.leads)
+        self.routers = [Router(self, chip) for chip in range(chips)]
+        self.link_packets = np.zeros((chips, LINKS), dtype=np.int64)
+        self.emergencies = np.zeros((chips, LINKS), dtype=np.int64)
+        self.drops = np.zeros((chips, LINKS), dtype=np.int64)
+        self.lost = np.zeros(key.size, dtype=np.int64)
+        self.arrivals = np.zeros((key.size, 3), dtype=np.int64)
+        self.arrivals[:, 2] = -1
+        self.environment.process(self.inject_all())
+
+    def inject_all(self) -> Process:
+        """Put each packet into its chip's queue when its time comes."""
+        for packet in np.argsort(self.inject, kind="stable").tolist():
+            yield self.environment.timeout(int(self.inject[packet]) - self.environment.now)
+            chip = int(self.routes.source[self.key[packet]])
+            self.routers[chip].receive(Copy(packet, FROM_CORE), FROM_CORE)
+
+    def arrive(self, packet: int) -> None:
+        """Write down that a core gets the packet."""
+        cycle = int(self.environment.now - HALF) + self.machine.core_cycles
+        count, total, last = self.arrivals[packet].tolist()
+        self.arrivals[packet] = count + 1, total + cycle, max(last, cycle)
+
+    def drop(self, packet: int, chip: int, link: int) -> None:
+        """Write down a copy that did not leave, and the deliveries lost with it."""
+        self.drops[chip, link] += 1
+        target = int(self.machine.leads[chip, link]) >> 3
+        self.lost[packet] += int(self.routes.behind[self.key[packet], target])
+
+    def travel(self, copy: Copy, chip: int, port: int) -> Process:
+        """Cross a link and the far router's pipeline."""
+        yield self.environment.timeout(self.machine.hop_cycles - HALF)
+        self.routers[chip].receive(copy, port)
+
+    def return_credit(self, chip: int, port: int) -> Process:
+        """Tell the chip at the other end of an input that a slot is free."""
+        sender = int(self.machine.leads[chip, port])
+        yield self.environment.timeout(self.machine.credit_cycles - HALF)
+        self.routers[sender >> 3].credits[sender & 7] += 1
+
+
+def run_packets(machine: Machine, routes: KeyRoutes, inject: Int64, key: Int32) -> MachineResults:
+    """Do what `chipsim.mesh.spinnaker.run_packets` does, slowly and plainly, unchecked."""
+    model = MachineModel(machine, routes, inject, key)
+    model.environment.run()
+    return MachineResults(
+        model.arrivals[:, 0].copy(),
+        model.arrivals[:, 1].copy(),
+        model.arrivals[:, 2].copy(),
+        model.lost,
+        model.link_packets,
+        model.emergencies,
+        model.drops,
+    )
