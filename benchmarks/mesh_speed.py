@@ -1,7 +1,9 @@
-"""Speed of the compiled mesh beside the simpy mesh on the same packets, in one run.
+"""Speed of the compiled meshes beside the simpy meshes on the same packets, in one run.
 
 A hop is one flit through one router output, ejection included.  Times are CPU seconds of one
-thread, the best of three runs, checks of the packets included; the last column is wall time.
+thread, the best of three runs, checks of the packets included; only what two threads gain is in
+wall time, beside what they gain on a loop that does nothing but arithmetic (on a machine that
+others use too, that is less than 2).
 
     python benchmarks/mesh_speed.py [--hops 3000000]
 """
@@ -9,15 +11,21 @@ thread, the best of three runs, checks of the packets included; the last column 
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numba import njit
 
-from chipsim.mesh import engine, reference
+from chipsim.mesh import engine, reference, spinnaker, topology, wormhole, wormhole_reference
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.fabric import Fabric, Packets, PhaseResults, make_fabric
+from chipsim.mesh.spinnaker_layout import make_machine, wait_cycles
+from chipsim.mesh.spinnaker_tables import KeyTables, follow_keys
 from chipsim.mesh.trees import unicast_trees
+from chipsim.mesh.wormhole_layout import make_channels
 
 
 def traffic(fabric: Fabric, load: float, hops: float, phases: int) -> Packets:
@@ -43,11 +51,47 @@ def best(run: Callable[[], PhaseResults], times: int) -> tuple[PhaseResults, flo
     return result, min(cpu), min(wall)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--hops", type=float, default=3e6, help="hops of each timed run")
-    hops = parser.parse_args().hops
-    print("mesh   load   engine Mhop/s   simpy Mhop/s   ratio   2 threads / 1 (wall, 64 phases)")
+@njit(nogil=True)
+def arithmetic(count: int) -> int:
+    """Keep one core busy, without memory."""
+    state = 1
+    for number in range(count):
+        state = (state * 6364136223846793005 + number) ^ (state >> 7)
+    return state
+
+
+def gain(run: Callable[[int], object]) -> float:
+    """Return the wall time of ``run(1)`` over that of ``run(2)``, each the best of five."""
+    walls = {1: [0.0] * 0, 2: [0.0] * 0}
+    for _ in range(5):
+        for threads, times in walls.items():
+            clock = time.perf_counter()
+            run(threads)
+            times.append(time.perf_counter() - clock)
+    return min(walls[1]) / min(walls[2])
+
+
+def ideal_gain() -> float:
+    """Return what two threads gain here on independent arithmetic."""
+    arithmetic(10)
+
+    def run(threads: int) -> None:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(arithmetic, [10_000_000] * 8))
+
+    return gain(run)
+
+
+def rates(fast: PhaseResults, cpu: float, slow: PhaseResults, slow_cpu: float) -> str:
+    """Return M hops/s of both and their ratio."""
+    rate, slow_rate = fast.link_flits.sum() / cpu / 1e6, slow.link_flits.sum() / slow_cpu / 1e6
+    return f"{rate:8.1f}  {slow_rate:8.4f}  {rate / slow_rate:6.0f}"
+
+
+def one_flit(hops: float) -> None:
+    """Time packets of one flit on one channel."""
+    print("one flit, one channel of 8 flits")
+    print("  mesh   load   engine     simpy   ratio   2 threads (64 phases)   arithmetic")
     for size, load in ((8, 0.05), (8, 0.3), (16, 0.1), (16, 0.2), (32, 0.05), (32, 0.1)):
         fabric = make_fabric(size, size)
         trees = unicast_trees(fabric)
@@ -61,16 +105,94 @@ def main() -> None:
         large = traffic(fabric, load, hops, 1)
         result, cpu, _ = best(lambda f=fabric, t=trees, p=large: engine.run_phases(f, t, p), 3)
         many = traffic(fabric, load, hops, 64)
-        walls = [
-            best(lambda f=fabric, t=trees, p=many, n=n: engine.run_phases(f, t, p, n), 3)[2]
-            for n in (1, 2)
-        ]
-        rate = result.link_flits.sum() / cpu / 1e6
-        slow_rate = slow.link_flits.sum() / slow_cpu / 1e6
+        two = gain(lambda n, f=fabric, t=trees, p=many: engine.run_phases(f, t, p, n))
         print(
-            f"{size:2}x{size:<2}  {load:4.2f}  {rate:14.1f}  {slow_rate:13.4f}"
-            f"  {rate / slow_rate:6.0f}  {walls[0] / walls[1]:8.2f}"
+            f"{size:3}x{size:<3} {load:5.2f} {rates(result, cpu, slow, slow_cpu)}"
+            f"  {two:13.2f}  {ideal_gain():20.2f}"
         )
+
+
+def worms(hops: float) -> None:
+    """Time packets of several flits on several channels."""
+    print("wormhole, channels of 8 flits")
+    print("  mesh   load  flits  channels   engine     simpy   ratio")
+    for build, size, load, flits, vcs in (
+        (topology.mesh, 8, 0.2, 5, 1),
+        (topology.mesh, 8, 0.3, 5, 4),
+        (topology.mesh, 16, 0.15, 5, 4),
+        (topology.torus, 8, 0.4, 5, 4),
+        (topology.mesh, 32, 0.08, 5, 4),
+    ):
+        channels = make_channels(build(size, size), vcs=vcs)
+        trees = topology.unicast_trees(channels.topology)
+        fabric = make_fabric(size, size)
+        small = traffic(fabric, load / flits, min(hops, 3e4) / flits, 1)
+        large = traffic(fabric, load / flits, hops / flits, 1)
+        sizes = [np.full(p.tree.size, flits, np.int32) for p in (small, large)]
+        slow, slow_cpu, _ = best(
+            lambda c=channels, t=trees, p=small, s=sizes[0]: wormhole_reference.run_phases(
+                c, t, p, s
+            ),
+            1,
+        )
+        fast = wormhole.run_phases(channels, trees, small, sizes[0], detail=True)
+        if not results_equal(fast, slow):
+            raise SystemExit("the engine and the reference differ")
+        result, cpu, _ = best(
+            lambda c=channels, t=trees, p=large, s=sizes[1]: wormhole.run_phases(c, t, p, s), 3
+        )
+        print(
+            f"{size:3}x{size:<3} {load:5.2f}  {flits:5}  {vcs:8}"
+            f"  {rates(result, cpu, slow, slow_cpu)}  {channels.topology.name}"
+        )
+
+
+def machine(packets: int) -> None:
+    """Time a SpiNNaker machine of 240 x 240 chips under sparse activity."""
+    topo = topology.triangular(240, 240)
+    rng = np.random.default_rng(1)
+    keys = 500
+    source = rng.integers(topo.routers, size=keys).astype(np.int32)
+    entries = []
+    for key in range(keys):
+        near = source[key] + rng.integers(-12, 13, 8) + 240 * rng.integers(-12, 13, 8)
+        tree = topology.multicast_tree(topo, int(source[key]), near % topo.routers)
+        chips = np.flatnonzero(tree)
+        route = (tree[chips].astype(np.int64) & 63) | (tree[chips].astype(np.int64) >> 6 << 6)
+        entries.append(np.column_stack([chips, np.full(chips.size, key), route]))
+    rows = np.concatenate(entries)
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    tables = KeyTables(
+        np.searchsorted(rows[:, 0], np.arange(topo.routers + 1)),
+        rows[:, 1].astype(np.uint32),
+        np.full(len(rows), 0xFFFFFFFF, np.uint32),
+        rows[:, 2].astype(np.uint32),
+    )
+    routes = follow_keys(topo.leads, tables, np.arange(keys, dtype=np.uint32), source)
+    board = make_machine(topo, 27, 22, 4, 2, 1, wait_cycles(0x4F), 0)
+    key = rng.integers(keys, size=packets).astype(np.int32)
+    inject = np.sort(rng.integers(packets * 2, size=packets))
+    spinnaker.run_packets(board, routes, inject[:10], key[:10])
+    started = time.process_time()
+    result = spinnaker.run_packets(board, routes, inject, key)
+    cpu = time.process_time() - started
+    hops = int(result.link_packets.sum() + result.delivered.sum())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"SpiNNaker, 240 x 240 chips, {packets} packets, {hops} hops, "
+        f"{int(result.drops.sum())} drops: {cpu:.2f} CPU s, {hops / cpu / 1e6:.1f} M hops/s, "
+        f"{peak:.0f} MB at most"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--hops", type=float, default=3e6, help="hops of each timed run")
+    parser.add_argument("--packets", type=int, default=1_000_000, help="of the SpiNNaker run")
+    args = parser.parse_args()
+    one_flit(args.hops)
+    worms(args.hops)
+    machine(args.packets)
 
 
 if __name__ == "__main__":

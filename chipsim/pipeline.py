@@ -20,7 +20,7 @@ from chipsim.load.traces import check_trace, first_samples, read_trace
 from chipsim.mapping.mapper import map_network
 from chipsim.mapping.mapping_file import read_mapping
 from chipsim.mapping.model import Mapping
-from chipsim.network import PlasticityMode, Trace
+from chipsim.network import Network, PlasticityMode, Trace
 from chipsim.quantise.plasticity_mode import in_mode
 from chipsim.quantise.quantise_network import quantise_network
 from chipsim.results import Origin, Results
@@ -38,23 +38,26 @@ class Progress(Protocol):
         """Begin a stage of ``total`` items; return the function that counts finished ones."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """What to do: the files, the overrides and the choices.
+class _Silent:
+    def stage(self, name: str, total: int = 0, unit: str = "") -> Callable[[int], None]:
+        return lambda count: None
 
-    ``mapping`` names a kept mapping to run instead of making one; ``limit`` takes the first samples
-    of the trace only; ``mesh_phases`` times only the first phases on the mesh (None: all).
-    ``seed`` is that of every stochastic choice.
+
+SILENT: Progress = _Silent()
+IN_MEMORY = Origin("in memory", "in memory", (), "in memory")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How to map and simulate, apart from what.
+
+    ``mesh_phases`` times only the first phases on the mesh (None: all).  ``threads`` and ``batch``
+    change no result.  ``seed`` is that of every stochastic choice.  ``strict`` makes a phase that
+    overruns an error.
     """
 
-    model: Path
-    chip: str
-    overrides: tuple[str, ...] = ()
-    trace: Path | None = None
-    mapping: Path | None = None
-    plasticity: PlasticityMode | None = None
+    plasticity: PlasticityMode = "running"
     placer: str = "hilbert"
-    limit: int | None = None
     mesh_phases: int | None = None
     threads: int = 1
     batch: int = 25
@@ -62,8 +65,25 @@ class Job:
     strict: bool = False
 
 
+@dataclass(frozen=True)
+class Job:
+    """What to do: the files, the overrides and the choices.
+
+    ``mapping`` names a kept mapping to run instead of making one (its plasticity mode and placer
+    count, not those of ``choices``); ``limit`` takes the first samples of the trace only.
+    """
+
+    model: Path
+    chip: str
+    overrides: tuple[str, ...] = ()
+    trace: Path | None = None
+    mapping: Path | None = None
+    limit: int | None = None
+    choices: Choices = Choices()
+
+
 def run(job: Job, progress: Progress) -> Results:
-    """Do the whole job.
+    """Do the whole job, from files.
 
     Raises
     ------
@@ -75,36 +95,54 @@ def run(job: Job, progress: Progress) -> Results:
     progress.stage("load")
     model, chip, trace = load(job)
     kept = read_mapping(job.mapping, model.network, chip) if job.mapping else None
-    mode = _mode(job, kept)
+    origin = Origin(str(job.model), job.chip, job.overrides, trace.name)
+    return simulate(model.network, chip, trace, job.choices, progress, kept, origin, model.notes)
+
+
+def simulate(
+    network: Network,
+    chip: Chip,
+    trace: Trace,
+    choices: Choices,
+    progress: Progress = SILENT,
+    kept: Mapping | None = None,
+    origin: Origin = IN_MEMORY,
+    notes: tuple[str, ...] = (),
+) -> Results:
+    """Map ``network`` onto ``chip`` (or take the ``kept`` mapping), run ``trace``, price it.
+
+    Raises what `run` raises.
+    """
+    mode = kept.plasticity if kept else choices.plasticity
     progress.stage("quantise")
-    network = in_mode(model.network, mode)
-    fixed = quantise_network(network, chip.core.arithmetic, seed=job.seed)
+    network = in_mode(network, mode)
+    fixed = quantise_network(network, chip.core.arithmetic, seed=choices.seed)
     progress.stage("map")
-    mapping = kept or map_network(network, chip, mode, job.placer)
+    mapping = kept or map_network(network, chip, mode, choices.placer)
     advance = progress.stage("simulate cores", trace.samples, "samples")
     activity = run_functional(
         fixed, mapping, trace,
-        threads=job.threads, batch=job.batch, seed=job.seed, advance=advance,
+        threads=choices.threads, batch=choices.batch, seed=choices.seed, advance=advance,
     )  # fmt: skip
     progress.stage("float reference")
-    reference = run_float(network, trace, job.threads)
+    reference = run_float(network, trace, choices.threads)
     tasks = timed_tasks(network, chip, mapping, activity)
     phases = phase_count(mapping, trace.samples * network.steps)
-    simulated = min(phases, job.mesh_phases or phases)
+    simulated = min(phases, choices.mesh_phases or phases)
     advance = progress.stage("simulate mesh", simulated, "phases")
     mesh = run_mesh(
         fixed, chip, mapping, activity, tasks,
-        limit=simulated, threads=job.threads, advance=advance,
+        limit=simulated, threads=choices.threads, advance=advance,
     )  # fmt: skip
     progress.stage("price")
     counters = count(fixed, chip, mapping, activity, tasks, mesh)
-    if job.strict and counters.overruns:
+    if choices.strict and counters.overruns:
         raise DoesNotFitError(
             f"{counters.overruns} of {mesh.simulated} phases overran their {chip.phase.cycles} "
             "cycles (--strict); lengthen phase.cycles or use phase.mode=adaptive"
         )
     return Results(
-        origin=Origin(str(job.model), job.chip, job.overrides, trace.name),
+        origin=origin,
         chip=chip,
         network=network,
         fixed=fixed,
@@ -116,7 +154,7 @@ def run(job: Job, progress: Progress) -> Results:
         mesh=mesh,
         counters=counters,
         bill=bill_for(chip, mapping, counters),
-        notes=model.notes,
+        notes=notes,
     )
 
 
@@ -133,18 +171,6 @@ def load(job: Job) -> tuple[LoadedModel, Chip, Trace]:
     trace = read_trace(path)
     check_trace(trace, model.network)
     return model, chip, trace if job.limit is None else first_samples(trace, job.limit)
-
-
-def _mode(job: Job, kept: Mapping | None) -> PlasticityMode:
-    """Return the plasticity mode asked for; a kept mapping was made for one and only one."""
-    if kept is None:
-        return job.plasticity or "running"
-    if job.plasticity not in (None, kept.plasticity):
-        raise InputError(
-            f"{job.mapping}: was made for plasticity {kept.plasticity}, not {job.plasticity}; "
-            "leave --plasticity out, or map the model again with `chipsim map`"
-        )
-    return kept.plasticity
 
 
 def bill_for(chip: Chip, mapping: Mapping, counters: Counters) -> Bill:

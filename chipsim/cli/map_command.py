@@ -19,7 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("model", type=Path, help="checkpoint: .pt, .npz or .safetensors")
     add_job_options(parser)
     parser.add_argument(
-        "--plasticity", choices=("running", "frozen", "off"),
+        "--plasticity", choices=("running", "frozen", "off"), default="running",
         help="local plasticity on chip (default: running)",
     )  # fmt: skip
     parser.add_argument(
@@ -31,20 +31,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Map, simulate, report; return the exit code."""
     from chipsim.cli.run_job import run_job
-    from chipsim.pipeline import Job
+    from chipsim.pipeline import Choices, Job
 
-    job = Job(
-        model=args.model,
-        chip=args.chip,
-        overrides=tuple(args.overrides),
-        trace=args.trace,
+    choices = Choices(
         plasticity=args.plasticity,
         placer=args.placer,
-        limit=args.limit,
         mesh_phases=args.mesh_phases,
         threads=args.threads,
         batch=args.batch,
         seed=args.seed,
         strict=args.strict,
+    )
+    job = Job(
+        model=args.model,
+        chip=args.chip,
+        overrides=tuple(args.overrides),
+        trace=args.trace,
+        limit=args.limit,
+        choices=choices,
     )
     return run_job(job, args.out, force=args.force, as_json=args.json, quiet=args.quiet)

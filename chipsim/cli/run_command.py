@@ -25,8 +25,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Run and report; return the exit code."""
     from chipsim.cli.run_job import run_job
-    from chipsim.pipeline import Job
+    from chipsim.pipeline import Choices, Job
 
+    choices = Choices(
+        mesh_phases=args.mesh_phases,
+        threads=args.threads,
+        batch=args.batch,
+        seed=args.seed,
+        strict=args.strict,
+    )
     job = Job(
         model=args.model,
         chip=args.chip,
@@ -34,10 +41,6 @@ def run(args: argparse.Namespace) -> int:
         trace=args.trace,
         mapping=args.mapping,
         limit=args.limit,
-        mesh_phases=args.mesh_phases,
-        threads=args.threads,
-        batch=args.batch,
-        seed=args.seed,
-        strict=args.strict,
+        choices=choices,
     )
     return run_job(job, args.out, force=args.force, as_json=args.json, quiet=args.quiet)

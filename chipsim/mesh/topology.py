@@ -96,11 +96,29 @@ def _build(
         open_ = (there != router) if wraps else inside
         back = steps.index((-dx, -dy))
         leads[open_, port] = (8 * there + back)[open_]
-        dateline[:, port] = open_ & ~inside
+        dateline[:, port] = _datelines(there, open_ & ~inside)
     axes = [min(port, steps.index((-dx, -dy))) for port, (dx, dy) in enumerate(steps)]
     axis = np.array([*axes, *range(links, links + local_ports)], dtype=np.int8)
     way = _ways(width, height, steps, wraps)
     return Topology(name, width, height, links, local_ports, leads, axis, dateline, way)
+
+
+def _datelines(there: Int64, wraps: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which links of one direction are datelines: in each ring the first that ``wraps``.
+
+    ``there`` is the router each link leads to.  A diagonal ring goes around the torus several
+    times; with more than one dateline packets in the upper channels could block each other.
+    """
+    following = there.tolist()
+    chosen = np.zeros(wraps.size, dtype=bool)
+    seen = np.zeros(wraps.size, dtype=bool)
+    for start in np.flatnonzero(wraps).tolist():
+        chosen[start] = not seen[start]
+        at = start
+        while not seen[at]:
+            seen[at] = True
+            at = following[at]
+    return chosen
 
 
 def _ways(width: int, height: int, steps: tuple[tuple[int, int], ...], wraps: bool) -> Bytes:

@@ -59,7 +59,7 @@ def _to_integers(
     values: NDArray[np.generic], scale: float, population: FixedInput
 ) -> NDArray[np.int64]:
     if population.kind == "spikes":
-        return (values != 0).astype(np.int64)
+        return np.asarray(values != 0, np.int64)
     scaled = values.astype(np.float64) * (scale / population.lsb)
     integers: NDArray[np.int64] = round_to_integer(scaled, "nearest")
     return np.asarray(np.clip(integers, 0, population.maximum), np.int64)

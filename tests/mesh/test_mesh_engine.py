@@ -47,7 +47,7 @@ def scenarios(draw):
     phases = draw(st.integers(1, 4))
     span = draw(st.sampled_from([1, 10, 60, 400]))
     rows = []
-    for _ in range(draw(st.integers(0, 150))):
+    for _ in range(draw(st.sampled_from([0, 20, 100, 200]))):
         tree = int(rng.integers(len(trees)))
         rows.append((int(rng.integers(phases)), roots[tree], int(rng.integers(span)), tree))
     if draw(st.booleans()):
@@ -57,7 +57,7 @@ def scenarios(draw):
     return fabric, np.array(trees), packets(rows, phases)
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=150)
 @given(scenarios(), st.integers(1, 3))
 def test_equals_the_reference(scenario, threads):
     fabric, trees, traffic = scenario

@@ -51,7 +51,7 @@ def scenarios(draw):
     topo = build(draw(st.integers(1, 5)), draw(st.integers(1, 5)), cores)
     vcs = draw(st.integers(1, 4))
     longest = draw(st.integers(1, 8))
-    multicast = longest == 1 and draw(st.booleans())
+    multicast = draw(st.booleans())
     cut_through = draw(st.booleans())
     channels = make_channels(
         topo,
@@ -64,16 +64,29 @@ def scenarios(draw):
         link_interval=draw(st.integers(1, 3)),
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    phases, count = draw(st.integers(1, 3)), draw(st.integers(0, 120))
+    phases, count = draw(st.integers(1, 3)), draw(st.sampled_from([3, 60, 150]))
     span = draw(st.sampled_from([1, 20, 300]))
     return channels, random_traffic(rng, channels, multicast, phases, count, span, longest)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+def run_or_block(channels, trees, packets, flits, threads):
+    """Return the results, None if worms that fork block each other (the reference would hang)."""
+    try:
+        return wormhole.run_phases(channels, trees, packets, flits, threads=threads, detail=True)
+    except InputError as error:
+        if "deadlock" not in str(error):
+            raise
+        return None
+
+
+@settings(derandomize=True, deadline=None, max_examples=120)
 @given(scenarios(), st.integers(1, 2))
 def test_equals_the_reference(scenario, threads):
     channels, (trees, packets, flits) = scenario
-    fast = wormhole.run_phases(channels, trees, packets, flits, threads=threads, detail=True)
+    fast = run_or_block(channels, trees, packets, flits, threads)
+    if fast is None:
+        assert flits.max() > 1
+        return
     slow = wormhole_reference.run_phases(channels, trees, packets, flits)
     assert results_equal(fast, slow)
 
