@@ -113,6 +113,8 @@ def simulate(
 
     Raises what `run` raises.
     """
+    if not 0 <= choices.seed < 2**63:
+        raise InputError(f"seed {choices.seed} given; 0 to 2**63 - 1 is allowed")
     mode = kept.plasticity if kept else choices.plasticity
     progress.stage("quantise")
     network = in_mode(network, mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from chipsim.errors import ConservationError, InputError
 from chipsim.mesh.compiled import compiled, inlined
 from chipsim.mesh.fabric import Arrivals, Bytes, Int32, Int64, Packets, PhaseResults
+from chipsim.mesh.phases import chunks
 
 OFF_EDGE, DEAD_END, LOOP, INJECTOR, TREE, NEGATIVE, ORDER = range(-1, -8, -1)
 MAX_TREES = 1 << 26
@@ -157,11 +159,15 @@ def complain(code: int, packet: int, injectors: int, trees: Bytes, packets: Pack
     return InputError(reasons[code])
 
 
-def checked_arrays(routers: int, trees: Bytes, packets: Packets) -> tuple[Bytes, Packets]:
+def checked_arrays(
+    routers: int, trees: Bytes, packets: Packets, threads: int
+) -> tuple[Bytes, Packets]:
     """Return trees and packets contiguous and of the documented types.
 
-    InputError unless they have the shapes their classes document.
+    InputError unless they have the shapes their classes document and ``threads`` is positive.
     """
+    if threads < 1:
+        raise InputError(f"threads: {threads} given, at least 1 needed")
     trees = np.ascontiguousarray(trees, dtype=np.uint8)
     if trees.ndim != 2 or trees.shape[1] != routers:
         raise InputError(
@@ -190,7 +196,7 @@ def checked_arrays(routers: int, trees: Bytes, packets: Packets) -> tuple[Bytes,
 
 
 def check_traffic(
-    leads: Int32, links: int, roots: Int32, trees: Bytes, packets: Packets
+    leads: Int32, links: int, roots: Int32, trees: Bytes, packets: Packets, threads: int
 ) -> tuple[Int32, Int64]:
     """Return how many deliveries are due.
 
@@ -198,23 +204,32 @@ def check_traffic(
     phase, int64 (phases,).  ``leads`` and ``links`` are the link table and the number of link
     ports, ``roots`` the injectors' routers.  InputError names the first packet that cannot be.
     """
-    cores = np.zeros(len(trees) * roots.size, dtype=np.int32)
     expected = np.zeros(packets.phases, dtype=np.int64)
-    code, packet = check_packets(
-        leads,
-        links,
-        trees,
-        roots,
-        packets.phase_ptr,
-        packets.injector,
-        packets.inject,
-        packets.tree,
-        cores,
-        expected,
-    )
-    if code:
-        raise complain(code, packet, roots.size, trees, packets)
-    return cores, expected
+
+    def work(chunk: tuple[int, int]) -> tuple[int, int, Int32]:
+        first, after = chunk
+        cores = np.zeros(len(trees) * roots.size, dtype=np.int32)
+        code, packet = check_packets(
+            leads,
+            links,
+            trees,
+            roots,
+            packets.phase_ptr[first : after + 1],
+            packets.injector,
+            packets.inject,
+            packets.tree,
+            cores,
+            expected[first:after],
+        )
+        return code, packet, cores
+
+    merged = np.zeros(len(trees) * roots.size, dtype=np.int32)
+    with ThreadPoolExecutor(threads) as pool:
+        for code, packet, cores in pool.map(work, chunks(packets.phase_ptr, threads)):
+            if code:
+                raise complain(code, packet, roots.size, trees, packets)
+            merged = cores if threads == 1 else np.maximum(merged, cores)
+    return merged, expected
 
 
 def check_conservation(results: PhaseResults, expected: Int64) -> None:

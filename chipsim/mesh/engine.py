@@ -7,7 +7,6 @@ The router is told in `chipsim.mesh.reference`; here is the same thing compiled
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +24,6 @@ from chipsim.mesh.fabric import (
     PORTS,
     Bytes,
     Fabric,
-    Int32,
     Int64,
     Packets,
     PhaseResults,
@@ -44,38 +42,7 @@ from chipsim.mesh.layout import (
     lay_memory,
     lay_tables,
 )
-
-CHUNKS_PER_THREAD = 4
-
-
-@compiled
-def by_cycle(inject: Int64, order: Int32, spare: Int32) -> Int32:
-    """Fill ``order`` with the packets sorted by inject cycle, ties in given order (radix sort)."""
-    count = inject.size
-    latest = np.int64(0)
-    ascending = True
-    for packet in range(count):
-        order[packet] = packet
-        ascending &= inject[packet] >= latest
-        latest = max(latest, inject[packet])
-    if ascending:
-        return order
-    places = np.empty(257, np.int64)
-    shift = 0
-    while latest >> shift:
-        places[:] = 0
-        for packet in range(count):
-            places[((inject[packet] >> shift) & 255) + 1] += 1
-        for digit in range(256):
-            places[digit + 1] += places[digit]
-        for index in range(count):
-            packet = order[index]
-            digit = (inject[packet] >> shift) & 255
-            spare[places[digit]] = packet
-            places[digit] += 1
-        order, spare = spare, order
-        shift += 8
-    return order
+from chipsim.mesh.phases import CHUNKS_PER_THREAD, by_cycle, chunks
 
 
 @compiled
@@ -110,15 +77,6 @@ def _run_range(
         table[row] = book.tally
 
 
-def chunks(phase_ptr: Int64, wanted: int) -> list[tuple[int, int]]:
-    """Cut the phases into at most ``wanted`` runs of about as many packets each."""
-    phases = phase_ptr.size - 1
-    aims = np.linspace(0, phase_ptr[-1], wanted + 1)[1:-1]
-    cuts = np.searchsorted(phase_ptr, aims).clip(0, phases)
-    edges = [0, *(int(cut) for cut in cuts), phases]
-    return [(a, b) for a, b in pairwise(edges) if a < b]
-
-
 def run_phases(
     fabric: Fabric, trees: Bytes, packets: Packets, threads: int = 1, detail: bool = False
 ) -> PhaseResults:
@@ -131,9 +89,9 @@ def run_phases(
     InputError names a packet or tree that cannot be, or a phase whose packets wait for each other
     in a circle (impossible with XY trees); ConservationError if a delivery is missing.
     """
-    trees, packets = checked_arrays(fabric.routers, trees, packets)
+    trees, packets = checked_arrays(fabric.routers, trees, packets, threads)
     leads, roots = link_table(fabric), fabric.injector_router
-    cores, expected = check_traffic(leads, LOCAL, roots, trees, packets)
+    cores, expected = check_traffic(leads, LOCAL, roots, trees, packets, threads)
     arrivals = NO_ARRIVALS
     if detail:
         arrivals = room_for_arrivals(leads, LOCAL, roots, trees, cores, packets)

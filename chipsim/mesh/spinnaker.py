@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from chipsim.errors import ConservationError, InputError
-from chipsim.mesh.engine import by_cycle
 from chipsim.mesh.fabric import Int32, Int64
 from chipsim.mesh.layout import power_of_two
+from chipsim.mesh.phases import by_cycle
 from chipsim.mesh.spinnaker_kernel import IDLE, Chips, Counts, Paths, Times, run
 from chipsim.mesh.spinnaker_layout import Machine, MachineResults
 from chipsim.mesh.spinnaker_tables import LINKS, KeyRoutes

@@ -20,9 +20,9 @@ from chipsim.mesh.checks import (
     room_for_arrivals,
 )
 from chipsim.mesh.compiled import compiled
-from chipsim.mesh.engine import CHUNKS_PER_THREAD, by_cycle, chunks
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults, phase_results
 from chipsim.mesh.layout import Book, Phase
+from chipsim.mesh.phases import CHUNKS_PER_THREAD, by_cycle, chunks
 from chipsim.mesh.wormhole_kernel import run_phase
 from chipsim.mesh.wormhole_layout import (
     Channels,
@@ -104,11 +104,11 @@ def run_phases(
     in dimension order); that is reported as InputError.
     """
     topology = channels.topology
-    trees, packets = checked_arrays(topology.routers, trees, packets)
+    trees, packets = checked_arrays(topology.routers, trees, packets, threads)
     flits = np.ascontiguousarray(flits, dtype=np.int32)
     _check_flits(channels, flits, packets)
     leads, links, roots = topology.leads, topology.links, channels.injector_router
-    cores, expected = check_traffic(leads, links, roots, trees, packets)
+    cores, expected = check_traffic(leads, links, roots, trees, packets, threads)
     arrivals = NO_ARRIVALS
     if detail:
         arrivals = room_for_arrivals(leads, links, roots, trees, cores, packets)

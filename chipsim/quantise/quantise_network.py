@@ -43,6 +43,12 @@ TABLE_REACH = 4.0
 """The post-factor table spans [-4, 4): beyond it tanh is within 7e-4 of +-1."""
 
 ATTENUATION_BITS = 15
+MOST_SHIFT = 46
+MOST_UPDATE_SHIFT = 31
+MOST_SLIDING = 2**31 - 1
+
+_LEAST, _MOST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+"""Normal numbers of single precision, in which the float reference runs."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,7 @@ def quantise_network(
     for name in evaluation_order(network):
         population = network.population(name)
         incoming = network.incoming(name)
-        membrane = covering_format(
-            _largest_potential(network, population), arithmetic.membrane_bits
-        )
+        membrane = _membrane(network, population, arithmetic.membrane_bits)
         populations.append(_population(population, incoming, membrane, arithmetic))
         for projection in incoming:
             source = inputs.get(projection.source)
@@ -106,6 +110,11 @@ def _input(population: Population, model: Input, arithmetic: Arithmetic) -> Fixe
     if model.kind == "spikes":
         return FixedInput(population.name, population.size, "spikes", 1.0, 1)
     maximum = (1 << arithmetic.activation_bits) - 1
+    if not _LEAST <= model.maximum <= _MOST:
+        raise InputError(
+            f"input {population.name!r}: its maximum is {model.maximum:.3g}; values from "
+            f"{_LEAST:.3g} to {_MOST:.3g} can be scaled; rescale it and the weights together"
+        )
     return FixedInput(population.name, population.size, "graded", model.maximum / maximum, maximum)
 
 
@@ -115,6 +124,26 @@ def _lif(population: Population) -> LIF:
     return population.model
 
 
+def _membrane(network: Network, population: Population, bits: int) -> FixedFormat:
+    """Return the format that covers the largest potential; InputError if the threshold vanishes."""
+    largest = _largest_potential(network, population)
+    if not _LEAST <= largest <= _MOST:
+        raise InputError(
+            f"population {population.name!r}: its weights and inputs can drive its potential to "
+            f"{largest:.3g}; {_LEAST:.3g} to {_MOST:.3g} can be scaled; rescale weights and "
+            "threshold together"
+        )
+    membrane = covering_format(largest, bits)
+    threshold = _lif(population).threshold
+    if round(threshold / membrane.lsb) == 0:
+        raise InputError(
+            f"population {population.name!r}: its threshold {threshold:.3g} is less than half a "
+            f"step of its {bits}-bit membrane, which must cover +-{largest:.3g}, so a step is "
+            f"{membrane.lsb:.3g}; scale its weights down, or set core.membrane_bits higher"
+        )
+    return membrane
+
+
 def _largest_potential(network: Network, population: Population) -> float:
     """Bound |u|: every input at its maximum with the sign of its weight, summed over the leak."""
     model = _lif(population)
@@ -122,9 +151,9 @@ def _largest_potential(network: Network, population: Population) -> float:
     for projection in network.incoming(population.name):
         source = network.population(projection.source).model
         maximum = source.maximum if isinstance(source, Input) else 1.0
-        current += maximum * np.abs(projection.weight).sum(axis=1)
+        current += maximum * np.abs(projection.weight.astype(np.float64)).sum(axis=1)
         if projection.bias is not None:
-            current += np.abs(projection.bias)
+            current += np.abs(projection.bias.astype(np.float64))
         rule = projection.plasticity
         if rule is not None:
             reach = _trace_reach(projection, rule, maximum, network.steps)
@@ -208,11 +237,11 @@ def _projection(
 def _gain(ratios: NDArray[np.float64], bits: int, name: str) -> Gain:
     """Hold real factors as signed integers over one power of two, as finely as ``bits`` allow."""
     largest = float(np.max(np.abs(ratios), initial=0.0))
-    if largest == 0.0:
+    # Beyond 46 bits a 32-bit sum times any factor shifts to nothing.
+    if largest <= 2.0 ** -(MOST_SHIFT + 1):
         return Gain(np.zeros(len(ratios), np.int32), 0)
     high = (1 << (bits - 1)) - 1
-    # Beyond 46 bits a 32-bit sum times any factor shifts to nothing.
-    shift = min(46, math.floor(math.log2(high / largest)))
+    shift = min(MOST_SHIFT, math.floor(math.log2(high / largest)))
     if shift < -16:
         raise InputError(
             f"projection {name!r}: the factor from its sums to the membrane is {largest:.3g}, "
@@ -240,12 +269,19 @@ def _plasticity(
     reach = float(_trace_reach(projection, rule, input_lsb * maximum, settings.steps).max())
     high = (1 << (arithmetic.trace_bits - 1)) - 1
     product_lsb = pre_lsb * post_format.lsb
-    update_shift = max(0, math.ceil(math.log2(max(reach, 1e-30) / high / product_lsb)))
+    update_shift = _covering_shift(reach / (high * product_lsb))
     trace_format = FixedFormat(arithmetic.trace_bits, product_lsb * 2.0**update_shift)
     factors = attenuation(projection, settings.steps)
     per_threshold = TABLE_ENTRIES / (2 * TABLE_REACH) / target.threshold
     post = _gain(np.array([per_threshold]), arithmetic.gain_bits, projection.name)
     sliding = np.round(rule.eta.astype(np.float64) * TABLE_ENTRIES / (2 * TABLE_REACH))
+    clamp = int(min(high, round(min(rule.clamp / trace_format.lsb, high))))
+    if clamp == 0:
+        raise InputError(
+            f"projection {projection.name!r}: its traces are clamped at {rule.clamp:.3g}, less than "
+            f"half of {trace_format.lsb:.3g}, the least they can change by at its learning rates "
+            f"(beta up to {np.abs(rule.beta).max(initial=0.0):.3g}); rescale beta, alpha and clamp"
+        )
     losses = [
         _loss(projection.name, "learning rate", rule.beta.astype(np.float64), rate, rate_format)
     ]
@@ -262,13 +298,21 @@ def _plasticity(
         table=_tanh_table(post_format),
         post_gain=int(post.factor[0]),
         post_shift=post.shift,
-        sliding=sliding.astype(np.int32),
+        sliding=np.clip(sliding, -MOST_SLIDING, MOST_SLIDING).astype(np.int32),
         decay=round(rule.rho * (1 << arithmetic.trace_decay_bits)),
         decay_bits=arithmetic.trace_decay_bits,
         update_shift=update_shift,
-        clamp=int(min(high, round(rule.clamp / trace_format.lsb))),
+        clamp=clamp,
     )
     return fixed, losses
+
+
+def _covering_shift(ratio: float) -> int:
+    """Return the least shift that divides by ``ratio`` or more, as far as 32 bits allow."""
+    if ratio <= 1.0:
+        return 0
+    # Only rates that never decay over more than 2**15 steps reach further: their traces saturate.
+    return min(MOST_UPDATE_SHIFT, math.ceil(math.log2(ratio)))
 
 
 def _tanh_table(fmt: FixedFormat) -> NDArray[np.int16]:

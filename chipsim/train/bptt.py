@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from chipsim.train import checkpoint
 from chipsim.train.data import CLASSES, Images
+from chipsim.train.explicit import forward_shared
 from chipsim.train.hp import decide, forward
-from chipsim.train.measure import accuracy, scaled
+from chipsim.train.measure import Shared, accuracy, scaled
 from chipsim.train.settings import Dynamics, EpochRecord, Settings
 from chipsim.train.state import Training, check_trace
 
@@ -49,8 +50,8 @@ def train(
             epoch=epoch,
             loss=loss,
             train=train_accuracy,
-            test=accuracy(training.layers, test_images, dynamics),
-            trace_bounds=check_trace(training.layers, dynamics),
+            test=accuracy(training.layers, test_images, dynamics, shared(training, settings)),
+            trace_bounds=_trace_bounds(training, dynamics),
             seconds=time.perf_counter() - epoch_begun,
         )
         training.epochs.append(record)
@@ -62,6 +63,19 @@ def train(
             f"train {record.train:.2f} %  test {record.test:.2f} %  "
             f"{record.seconds:.0f} s, {each * (settings.epochs - epoch):.0f} s left"
         )
+
+
+def shared(training: Training, settings: Settings) -> Shared | None:
+    """Return how the run's traces are shared, or None where every sample has its own."""
+    return None if training.carried is None else Shared(training.carried, settings.batch)
+
+
+def _trace_bounds(training: Training, dynamics: Dynamics) -> tuple[float, float]:
+    """Return the largest traces: bounds on those of samples, checked, or the carried ones."""
+    if training.carried is None:
+        return check_trace(training.layers, dynamics)
+    first, second = (float(trace.abs().max()) for trace in training.carried)
+    return first, second
 
 
 def _train_epoch(
@@ -80,7 +94,7 @@ def _train_epoch(
             strict=True,
         ):
             group["lr"] = rate * share
-        check_trace(training.layers, dynamics)
+        _trace_bounds(training, dynamics)
         loss, correct = _train_batch(training, images, chosen, dynamics)
         total += loss * len(chosen)
         right += correct
@@ -95,10 +109,17 @@ def _train_batch(
 ) -> tuple[float, int]:
     """One optimiser step on the mean squared error of the output spike rates."""
     labels = torch.from_numpy(images.labels[chosen])
-    _, output = forward(*training.layers, scaled(images.pixels[chosen]), dynamics)
+    image = scaled(images.pixels[chosen])
+    if training.carried is None:
+        _, output = forward(*training.layers, image, dynamics)
+    else:
+        _, output, carried = forward_shared(*training.layers, image, training.carried, dynamics)
     target = torch.nn.functional.one_hot(labels, CLASSES).float()
     loss = torch.nn.functional.mse_loss(output.spikes.mean(1), target)
     training.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     training.optimiser.step()
+    if training.carried is not None:
+        for old, new in zip(training.carried, carried, strict=True):
+            old.copy_(new)
     return float(loss.detach()), int((decide(output) == labels).sum())

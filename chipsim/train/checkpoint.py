@@ -24,6 +24,7 @@ def write(path: Path, training: Training, settings: Settings, dynamics: Dynamics
             {name: tensor.detach() for name, tensor in vars(layer).items()}
             for layer in training.layers
         ],
+        "carried": training.carried,
         "optimiser": training.optimiser.state_dict(),
         "epochs": [asdict(record) for record in training.epochs],
     }
@@ -43,6 +44,8 @@ def resume(path: Path, training: Training, settings: Settings, dynamics: Dynamic
             for layer, kept in zip(training.layers, content["layers"], strict=True):
                 for name, tensor in vars(layer).items():
                     tensor.copy_(kept[name])
+        for trace, carried in zip(training.carried or (), content["carried"] or (), strict=True):
+            trace.copy_(carried)
         training.optimiser.load_state_dict(content["optimiser"])
         for record in content["epochs"]:
             bounds = record["trace_bounds"]

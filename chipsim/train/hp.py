@@ -1,15 +1,16 @@
-"""The hybrid-plasticity network of Wu et al. 2022 (variant A) as differentiable torch functions.
+"""The hybrid-plasticity layer of Wu et al. 2022 as differentiable torch functions.
 
-Two plastic projections, image -> hidden -> output, as `chipsim.network` states them::
+A layer's equations, as `chipsim.network` states them for variant A::
 
     x_t = d_t * input_t,  d_t = exp(-t / tau)
-    u   = k (u - theta s) + x_t W^T + b + alpha (x_t H);   s = u > theta
-    H   = clip(rho H + outer(beta x_t, tanh(u / theta - eta)), -clamp, clamp)
+    u   = k (u - theta s) + x_t W^T + b + x_t (alpha * H);   s = u > theta
+    H   = clip(rho H + sign * outer(beta x_t, post(u)), -clamp, clamp)
 
-Every sample has its own H, which is never stored.  While the clamp does not act,
-``x_t H_t = sum over s < t of rho^(t-1-s) (x_t . beta x_s) tanh_s``: the dot products of the
-presynaptic activities weigh the postsynaptic factors of the earlier steps.  `trace_bound` proves
-that the clamp cannot act.
+`Dynamics` has the constants and tells the variants of the authors' code apart (reset, ``post``,
+sign); a `Layer` has the tensors.  Here every sample has its own H, which is never stored: while
+the clamp does not act, ``H_t = sum over s < t of rho^(t-1-s) sign outer(beta x_s, post_s)``, so
+the products of the presynaptic activities of two steps weigh the postsynaptic factors of the
+earlier one.  `trace_bound` proves that the clamp cannot act.  `chipsim.train.explicit` keeps H.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ SURROGATE_HALF_WIDTH = 0.5
 class Layer:
     """One plastic projection and its neurons.
 
-    Shapes: ``weight (n_post, n_pre)``, ``bias (n_post,)``, ``alpha (1,)``, ``beta (n_pre,)``,
-    ``eta (n_post,)``.
+    Shapes: ``weight (n_post, n_pre)``, ``bias (n_post,)``, ``alpha (1,)`` or, where synapses
+    differ, ``(n_pre, n_post)``, ``beta (n_pre,)`` or ``(1,)``, ``eta (n_post,)``.
     """
 
     weight: Tensor
@@ -41,13 +42,18 @@ class Layer:
     beta: Tensor
     eta: Tensor
 
+    @property
+    def silent(self) -> bool:
+        """Whether the trace neither acts nor is asked to by a gradient."""
+        return not self.alpha.requires_grad and not bool(self.alpha.any())
+
 
 @dataclass(frozen=True)
 class LayerRun:
     """What a layer did: ``spikes`` and ``posts`` are ``(samples, steps, n_post)``.
 
-    ``posts`` is the postsynaptic factor ``tanh(u / theta - eta)``; ``membrane (samples, n_post)``
-    the membrane potential of the last step, before reset.
+    ``posts`` is the postsynaptic factor; ``membrane (samples, n_post)`` the membrane potential of
+    the last step, before reset.
     """
 
     spikes: Tensor
@@ -60,6 +66,110 @@ class _Spike(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, above: Tensor) -> Tensor:
+        ctx.save_for_backward(above)
+        return (above > 0).to(above.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Tensor:
+        (above,) = ctx.saved_tensors
+        gradient: Tensor = gradients[0]
+        near: Tensor = above.abs() < SURROGATE_HALF_WIDTH
+        return gradient * near.to(gradient.dtype)
+
+
+def membrane(dynamics: Dynamics, u: Tensor, spike: Tensor, current: Tensor) -> Tensor:
+    """Return the membrane potential after one step, before reset; shapes ``(samples, n_post)``."""
+    if dynamics.reset == "zero":
+        return dynamics.decay * u * (1.0 - spike) + current
+    return dynamics.decay * (u - dynamics.threshold * spike) + current
+
+
+def fire(dynamics: Dynamics, u: Tensor) -> Tensor:
+    """Return the spikes of membrane potential ``u``, with the surrogate as their derivative."""
+    spike: Tensor = _Spike.apply(u - dynamics.threshold)  # type: ignore[no-untyped-call]
+    return spike
+
+
+def postsynaptic(dynamics: Dynamics, u: Tensor, eta: Tensor) -> Tensor:
+    """Return the postsynaptic factor of the trace's update, with its sign."""
+    if dynamics.post == "softmax":
+        factor = torch.softmax(u - eta, dim=-1)
+    else:
+        factor = u / dynamics.threshold - eta
+        factor = torch.tanh(factor) if dynamics.post == "tanh" else factor
+    return factor if dynamics.sign == 1 else -factor
+
+
+def _recall(layer: Layer, products: Tensor) -> Tensor:
+    """Return how ``products (..., n_pre)`` of presynaptic activities weigh earlier posts.
+
+    The sum over ``n_pre`` of ``products * beta * alpha``: ``(..., 1)``, or ``(..., n_post)`` where
+    alpha differs between synapses.
+    """
+    if layer.alpha.dim() == 2:
+        return (products * layer.beta) @ layer.alpha
+    return layer.alpha * (products @ layer.beta.expand(products.shape[-1])[:, None])
+
+
+def run_static(layer: Layer, image: Tensor, dynamics: Dynamics) -> LayerRun:
+    """Run ``layer`` on input ``image (samples, n_pre)`` that is held for all steps.
+
+    The weighted sum is computed once and scaled by ``d_t``; the trace acts through one vector per
+    sample, because all presynaptic activities are multiples of the same image.
+    """
+    weighted = image @ layer.weight.T
+    gain = None if layer.silent else _recall(layer, image * image)
+    u = spike = recalled = torch.zeros_like(weighted)
+    spikes, posts = [], []
+    for step in range(dynamics.steps):
+        d = dynamics.attenuation(step)
+        current = d * weighted + layer.bias
+        if gain is not None:
+            current = current + (d * gain) * recalled
+        u = membrane(dynamics, u, spike, current)
+        spike = fire(dynamics, u)
+        post = postsynaptic(dynamics, u, layer.eta)
+        recalled = dynamics.rho * recalled + d * post
+        spikes.append(spike)
+        posts.append(post)
+    return LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), u)
+
+
+def run_spiking(layer: Layer, arriving: Tensor, dynamics: Dynamics) -> LayerRun:
+    """Run ``layer`` on the spikes ``arriving (samples, steps, n_pre)`` of the layer before it."""
+    x = arriving * attenuations(dynamics, arriving)[:, None]
+    driven = x @ layer.weight.T + layer.bias
+    recall = None if layer.silent else _recall_pairs(layer, x, dynamics)
+    u = spike = torch.zeros_like(driven[:, 0])
+    spikes: list[Tensor] = []
+    posts: list[Tensor] = []
+    for step in range(dynamics.steps):
+        current = driven[:, step]
+        if posts and recall is not None:
+            current = current + (recall[step] * torch.stack(posts, 1)).sum(1)
+        u = membrane(dynamics, u, spike, current)
+        spike = fire(dynamics, u)
+        spikes.append(spike)
+        posts.append(postsynaptic(dynamics, u, layer.eta))
+    return LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), u)
+
+
+def _recall_pairs(layer: Layer, x: Tensor, dynamics: Dynamics) -> list[Tensor]:
+    """Return for each step how it weighs the posts of the steps before: ``(samples, step, ...)``.
+
+    The last extent is 1, or ``n_post`` where alpha differs between synapses.
+    """
+    faded = fading(dynamics, x)
+    if layer.alpha.dim() == 1:
+        pairs = layer.alpha * (x @ (x * layer.beta).transpose(1, 2)) * faded
+        return [pairs[:, step, :step, None] for step in range(dynamics.steps)]
+    return [
+        _recall(layer, x[:, step : step + 1] * x[:, :step]) * faded[step, :step, None]
+        for step in range(dynamics.steps)
+    ]
+
+
+def forward(ctx: Any, above: Tensor) -> Tensor:
         ctx.save_for_backward(above)
         return (above > 0).to(above.dtype)
 
@@ -161,9 +271,12 @@ def decide(run: LayerRun) -> Tensor:
 def trace_bound(layer: Layer, dynamics: Dynamics) -> float:
     """Return a bound on every ``|H|`` for presynaptic activity in [0, 1], whatever the sample.
 
-    ``|H_t| <= sum over s < t of rho^(t-1-s) d_s max|beta|``, since ``|tanh| <= 1``.  Where this is
-    at most the clamp, the clamp never acts and the functions here are exact.
+    ``|H_t| <= sum over s < t of rho^(t-1-s) d_s max|beta|``, since ``|tanh|`` and softmax are at
+    most 1; infinite for a linear postsynaptic factor.  Where this is at most the clamp, the clamp
+    never acts and the functions here are exact.
     """
+    if dynamics.post == "linear":
+        return math.inf
     reached = highest = 0.0
     for step in range(dynamics.steps):
         reached = dynamics.rho * reached + dynamics.attenuation(step)

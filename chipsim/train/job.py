@@ -46,7 +46,7 @@ class Job:
 
 
 def train_hp(job: Job, progress: bptt.Progress = bptt.print_progress) -> Summary:
-    """Train a hybrid-plasticity network on MNIST, write its files and return what it does.
+    """Train a hybrid-plasticity network on images, write its files and return what it does.
 
     Writes ``job.out``, the description (``.yaml``), the training record (``.training.json``) and
     the input trace.  InputError for bad data, paths or settings.
@@ -73,8 +73,11 @@ def train_hp(job: Job, progress: bptt.Progress = bptt.print_progress) -> Summary
 def _finish(job: Job, training: Training, images: tuple[Images, Images], trace: Path) -> Summary:
     train_images, test_images = images
     samples = train_images.first(STORED_TRACE_SAMPLES)
-    traces = measure.stored_traces(training.layers, samples, job.dynamics)
-    summary = measure.summarise(training.layers, traces, test_images, job.dynamics)
+    traces = training.carried
+    if traces is None:
+        traces = measure.stored_traces(training.layers, samples, job.dynamics)
+    shared = bptt.shared(training, job.settings)
+    summary = measure.summarise(training.layers, traces, test_images, job.dynamics, shared)
     sizes = (train_images.pixels.shape[1], job.settings.hidden)
     save.save_weights(job.out, training.layers, traces)
     save.save_description(job.out.with_suffix(".yaml"), sizes, job.dynamics, trace)
@@ -90,7 +93,7 @@ def _record(
     train_images, test_images = images
     return {
         "format": "chipsim-training-1",
-        "rule": "hp",
+        "rule": job.settings.rule,
         "settings": asdict(job.settings),
         "dynamics": asdict(job.dynamics),
         "train_images": {"count": train_images.count, "sha256": _digest(train_images)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chipsim.train.data import Images
+from chipsim.train.explicit import Traces, forward_shared
 from chipsim.train.hp import LayerRun, decide, forward, frozen, mean_trace, off
 from chipsim.train.settings import Dynamics, Summary
 from chipsim.train.state import Layers
@@ -22,26 +24,45 @@ def scaled(pixels: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pixels.astype(np.float32)) / 255.0
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Traces that batches of ``batch`` samples share and carry on, starting at ``traces``."""
+
+    traces: Traces
+    batch: int
+
+
 def evaluate(
-    layers: Layers, images: Images, dynamics: Dynamics
+    layers: Layers, images: Images, dynamics: Dynamics, shared: Shared | None = None
 ) -> Iterator[tuple[slice, LayerRun, LayerRun]]:
-    """Yield which images were run and what both layers did, batch by batch, without gradients."""
-    for first in range(0, images.count, BATCH):
-        chosen = slice(first, first + BATCH)
+    """Yield which images were run and what both layers did, batch by batch, without gradients.
+
+    Every sample has its own trace, unless they are ``shared``.
+    """
+    size = BATCH if shared is None else shared.batch
+    traces = None if shared is None else shared.traces
+    for first in range(0, images.count, size):
+        chosen = slice(first, first + size)
+        image = scaled(images.pixels[chosen])
         with torch.no_grad():
-            hidden, output = forward(*layers, scaled(images.pixels[chosen]), dynamics)
+            if traces is None:
+                hidden, output = forward(*layers, image, dynamics)
+            else:
+                hidden, output, traces = forward_shared(*layers, image, traces, dynamics)
         yield chosen, hidden, output
 
 
-def accuracy(layers: Layers, images: Images, dynamics: Dynamics) -> float:
+def accuracy(
+    layers: Layers, images: Images, dynamics: Dynamics, shared: Shared | None = None
+) -> float:
     """Return the share of ``images`` classified right, in percent."""
     right = 0
-    for chosen, _, output in evaluate(layers, images, dynamics):
+    for chosen, _, output in evaluate(layers, images, dynamics, shared):
         right += int((decide(output).numpy() == images.labels[chosen]).sum())
     return 100.0 * right / images.count
 
 
-def stored_traces(layers: Layers, images: Images, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
+def stored_traces(layers: Layers, images: Images, dynamics: Dynamics) -> Traces:
     """Return both layers' traces averaged over ``images`` and steps: what a frozen network uses.
 
     Shapes ``(pixels, hidden)`` and ``(hidden, classes)``.
@@ -57,25 +78,35 @@ def stored_traces(layers: Layers, images: Images, dynamics: Dynamics) -> tuple[T
     return totals
 
 
-def summarise(
-    layers: Layers, traces: tuple[Tensor, Tensor], images: Images, dynamics: Dynamics
-) -> Summary:
-    """Return accuracies on ``images`` with plasticity running, frozen and off, and the rule."""
+def stopped(layers: Layers, traces: Traces) -> tuple[Layers, Layers]:
+    """Return the layers with plasticity frozen at ``traces``, and with plasticity off."""
     first, second = layers
     with torch.no_grad():
-        stopped = (frozen(first, traces[0]), frozen(second, traces[1]))
+        still = (frozen(first, traces[0]), frozen(second, traces[1]))
         without = (off(first), off(second))
-    spikes = sum(float(hidden.spikes.sum()) for _, hidden, _ in evaluate(layers, images, dynamics))
+    return still, without
+
+
+def summarise(
+    layers: Layers,
+    traces: Traces,
+    images: Images,
+    dynamics: Dynamics,
+    shared: Shared | None = None,
+) -> Summary:
+    """Return accuracies on ``images`` with plasticity running, frozen and off, and the rule."""
+    still, without = stopped(layers, traces)
+    runs = evaluate(layers, images, dynamics, shared)
     return Summary(
-        running=accuracy(layers, images, dynamics),
-        frozen=accuracy(stopped, images, dynamics),
+        running=accuracy(layers, images, dynamics, shared),
+        frozen=accuracy(still, images, dynamics),
         off=accuracy(without, images, dynamics),
-        hidden_spikes=spikes / images.count,
+        hidden_spikes=sum(float(hidden.spikes.sum()) for _, hidden, _ in runs) / images.count,
         rule=_rule_figures(layers, traces),
     )
 
 
-def _rule_figures(layers: Layers, traces: tuple[Tensor, Tensor]) -> dict[str, float]:
+def _rule_figures(layers: Layers, traces: Traces) -> dict[str, float]:
     figures: dict[str, float] = {}
     for number, (layer, trace) in enumerate(zip(layers, traces, strict=True), start=1):
         figures[f"alpha{number}"] = layer.alpha.item()

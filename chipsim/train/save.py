@@ -12,6 +12,7 @@ import yaml
 from torch import Tensor
 
 from chipsim.train.data import CLASSES
+from chipsim.train.explicit import Traces
 from chipsim.train.files import torch_bytes, write_bytes
 from chipsim.train.settings import Dynamics
 from chipsim.train.state import Layers
@@ -25,7 +26,7 @@ KEYS = {
 }
 
 
-def save_weights(path: Path, layers: Layers, traces: tuple[Tensor, Tensor]) -> None:
+def save_weights(path: Path, layers: Layers, traces: Traces) -> None:
     """Write the state_dict of the network: per layer N the `KEYS` and ``hebbN``, float32.
 
     Shapes: ``fcN.weight (n_post, n_pre)``, ``fcN.bias (n_post,)``, ``alphaN (1,)``,

@@ -4,36 +4,69 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Dynamics:
-    """Constants of the network that are not trained; see `chipsim.train.hp`.
+    """Constants of a hybrid-plasticity network that are not trained, and which variant it is.
 
-    The defaults are those of the authors' fully connected demo (published).
+    ``reset`` is how a spike lowers the membrane potential, ``post`` the postsynaptic factor of the
+    trace (``"tanh"`` of ``u / theta - eta``, ``"linear"`` without the tanh, ``"softmax"`` of
+    ``u - eta`` over the layer) and ``sign`` that of its update; see `chipsim.train.hp`.  ``tau``
+    None means no attenuation, ``clamp`` None an unbounded trace.  The defaults are variant A.
     """
 
     steps: int = 10
     threshold: float = 0.35
     decay: float = 0.4
-    tau: float = 40.0
+    tau: float | None = 40.0
     rho: float = 0.95
-    clamp: float = 4.0
+    clamp: float | None = 4.0
+    reset: Literal["subtract", "zero"] = "subtract"
+    post: Literal["tanh", "linear", "softmax"] = "tanh"
+    sign: Literal[1, -1] = 1
 
     def attenuation(self, step: int) -> float:
         """``d_t`` of step ``step``."""
-        return math.exp(-step / self.tau)
+        return 1.0 if self.tau is None else math.exp(-step / self.tau)
+
+
+VARIANTS = {
+    "A": Dynamics(),
+    "A fault tolerance": Dynamics(steps=5, threshold=0.4, rho=0.99),
+    "B": Dynamics(threshold=0.3, decay=0.6, clamp=2.0, post="linear", sign=-1),
+    "C": Dynamics(
+        threshold=0.45, decay=0.75, tau=30.0, rho=0.9, reset="zero", post="linear", sign=-1
+    ),
+    "D": Dynamics(
+        6, threshold=0.5, decay=0.2, tau=None, rho=0.99, clamp=None, reset="zero", post="softmax"
+    ),
+    "E": Dynamics(3, threshold=0.5, decay=0.8, tau=50.0, rho=0.8, clamp=None),
+}
+"""The variants of the authors' code (published; the letters are of this project).
+
+A: fully connected demo.  B, C: the plastic layer of their MNIST and Fashion-MNIST convolutional
+networks (C also keeps beta >= 0).  D: few-shot learning.  E: continual learning.
+"""
 
 
 @dataclass(frozen=True)
 class Settings:
     """Settings of one training run; two runs with equal settings end in equal weights.
 
+    ``rule`` is what learns: ``"hp"`` weights and local rule together; ``"gp"`` weights alone,
+    without plasticity; ``"lp"`` the hidden layer by its local rule alone (its weights stay as
+    drawn, no error reaches it), with a trained output layer, as in the authors' LP demo.
+    ``trace`` says whether every sample has its own H, which starts at zero (``"sample"``), or, as
+    in the authors' code, one H is shared by a batch and carried from batch to batch
+    (``"batch"``, for comparison: a chip that sees one sample at a time cannot do that).
+
     ``weight_rate`` and ``rule_rate`` are Adam's first learning rates for weights and biases and
     for the local rule (alpha, beta, eta); both fall to 0 along a half cosine.  ``alpha`` is where
-    both layers' alpha starts; beta and eta start uniform in ``[0, rule_spread)``.  With ``alpha``
-    and ``rule_rate`` 0 this is plain backpropagation through time.  ``limit`` keeps the first so
-    many training images only.
+    both layers' alpha starts; beta and eta start uniform in ``[0, rule_spread)``; the output
+    weights start at ``output_scale`` times the usual ones.  ``limit`` keeps the first so many
+    training images only.
     """
 
     seed: int = 0
@@ -44,11 +77,22 @@ class Settings:
     rule_rate: float = 5e-4
     alpha: float = 0.05
     rule_spread: float = 0.01
+    output_scale: float = 1.0
+    rule: Literal["hp", "gp", "lp"] = "hp"
+    trace: Literal["sample", "batch"] = "sample"
     limit: int | None = None
 
     def cosine(self, batch: int, batches: int) -> float:
         """Return the share of the learning rates in force at batch ``batch`` of ``batches``."""
         return 0.5 * (1.0 + math.cos(math.pi * batch / batches))
+
+
+TASKS = {"mnist": Settings(), "fashion": Settings(output_scale=0.1)}
+"""What each image classification task starts from.
+
+Fashion-MNIST drives the hidden layer so hard that whole classes of output neurons fall silent,
+beyond the reach of the surrogate gradient, unless they start with small weights (measured).
+"""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from chipsim.errors import InputError
 from chipsim.train.data import CLASSES
+from chipsim.train.explicit import Traces
 from chipsim.train.hp import Layer, trace_bound
 from chipsim.train.settings import Dynamics, EpochRecord, Settings
 
@@ -17,11 +19,15 @@ Layers = tuple[Layer, Layer]
 
 @dataclass(frozen=True)
 class Training:
-    """A run after ``len(epochs)`` epochs; training changes its tensors and list in place."""
+    """A run after ``len(epochs)`` epochs; training changes its tensors and list in place.
+
+    ``carried`` are both layers' traces where batches share and carry them, else None.
+    """
 
     layers: Layers
     optimiser: torch.optim.Adam
     epochs: list[EpochRecord]
+    carried: Traces | None = None
 
 
 def start(settings: Settings, dynamics: Dynamics, pixels: int) -> Training:
@@ -29,21 +35,42 @@ def start(settings: Settings, dynamics: Dynamics, pixels: int) -> Training:
     random = np.random.default_rng([settings.seed, 0])
     hidden = _new_layer(random, pixels, settings.hidden, settings)
     output = _new_layer(random, settings.hidden, CLASSES, settings)
+    with torch.no_grad():
+        output.weight.mul_(settings.output_scale)
     layers = (hidden, output)
+    _choose_what_learns(layers, settings)
     weights = [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
     rule = [tensor for layer in layers for tensor in (layer.alpha, layer.beta, layer.eta)]
     # The learning rates follow the schedule: the training loop sets them before every step.
     optimiser = torch.optim.Adam([{"params": weights}, {"params": rule}])
-    return Training(layers, optimiser, [])
+    carried = None
+    if settings.trace == "batch":
+        carried = (torch.zeros(pixels, settings.hidden), torch.zeros(settings.hidden, CLASSES))
+    return Training(layers, optimiser, [], carried)
+
+
+def _choose_what_learns(layers: Layers, settings: Settings) -> None:
+    """Stop gradients where the rule of `Settings` does not learn."""
+    hidden, output = layers
+    if settings.rule == "gp":
+        for layer in layers:
+            with torch.no_grad():
+                layer.alpha.zero_()
+            for tensor in (layer.alpha, layer.beta, layer.eta):
+                tensor.requires_grad_(False)
+    elif settings.rule == "lp":
+        for tensor in vars(hidden).values():
+            tensor.requires_grad_(False)
 
 
 def check_trace(layers: Layers, dynamics: Dynamics) -> tuple[float, float]:
     """Return the bounds on both layers' traces; InputError if one exceeds the clamp or is NaN."""
     first, second = (trace_bound(layer, dynamics) for layer in layers)
-    if not (first <= dynamics.clamp and second <= dynamics.clamp):
+    clamp = math.inf if dynamics.clamp is None else dynamics.clamp
+    if not (first <= clamp and second <= clamp):
         raise InputError(
             f"training: the plasticity traces could reach {first:.3g} (hidden) and {second:.3g} "
-            f"(output), beyond the clamp of {dynamics.clamp:g}, where the training form is no "
+            f"(output), beyond the clamp of {clamp:g}, where the training form is no "
             "longer exact; lower --rule-rate or raise --clamp"
         )
     return first, second

@@ -180,3 +180,8 @@ def test_deadlock_is_reported():
     rows = [(0, order[tree], cycle, tree) for tree in range(4) for cycle in range(20)]
     with pytest.raises(InputError, match="deadlock"):
         engine.run_phases(make_fabric(2, 2, buffer_flits=1), ring, packets(rows))
+
+
+def test_no_threads_are_refused():
+    with pytest.raises(InputError, match="threads"):
+        engine.run_phases(make_fabric(1, 1), np.array([[16]], np.uint8), packets([]), threads=0)

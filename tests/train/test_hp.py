@@ -57,7 +57,7 @@ def explicit(layers, image, dynamics):
             learnt = layer.alpha * torch.einsum("bi,bij->bj", x, h[n])
             u[n] = dynamics.decay * (u[n] - dynamics.threshold * s[n])
             u[n] = u[n] + x @ layer.weight.T + layer.bias + learnt
-            s[n] = hp._spike(dynamics, u[n])
+            s[n] = hp.fire(dynamics, u[n])
             post = torch.tanh(u[n] / dynamics.threshold - layer.eta)
             h[n] = dynamics.rho * h[n] + torch.einsum("bi,bj->bij", x * layer.beta, post)
             h[n] = h[n].clamp(-dynamics.clamp, dynamics.clamp)

@@ -80,9 +80,11 @@ def _classification(questions: tuple[Question, ...], output: Reals) -> Judgement
     loss, wrong = 0.0, 0
     for first, stop, label in questions:
         window = output[first:stop]
-        powers = np.exp(window - window.max(axis=1, keepdims=True))
-        share = powers / powers.sum(axis=1, keepdims=True)
-        loss -= float(np.sum(np.log(share[:, label]), dtype=np.float64)) / steps
+        below = window - window.max(axis=1, keepdims=True)
+        powers = np.exp(below)
+        total = powers.sum(axis=1, keepdims=True)
+        share = powers / total
+        loss += float(np.sum(np.log(total[:, 0]) - below[:, label], dtype=np.float64)) / steps
         share[:, label] -= 1.0
         error[first:stop] = share / output.dtype.type(steps)
         wrong += int(np.argmax(window.mean(axis=0)) != label)

@@ -1,0 +1,62 @@
+"""What a training run is asked to do, and the figures it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chipsim.train.eprop.rule import Neurons, Optimiser, Rule
+
+CURRICULUM_SCORE = 0.1
+"""A stage is learnt when the batch's error is at most this (Perrett et al. 2022: 90 % right)."""
+
+RATE_TARGET = 0.01
+"""Spikes per step (10 Hz), of all tasks."""
+
+FEEDBACK_DECAY = 0.01
+"""Published: the authors' default for adaptive feedback (framewise TIMIT)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one training run; two runs with equal settings end in equal weights.
+
+    ``task`` names a recipe.  With ``curriculum`` the stages of the task are learnt one after the
+    other.  Training ends after ``iterations`` updates, or at the end of the task's last stage once
+    the mean score of the last ``stop_after`` batches is at most ``stop_score`` (None: never).
+    """
+
+    task: str
+    neurons: Neurons
+    rule: Rule
+    optimiser: Optimiser
+    seed: int
+    iterations: int
+    batch: int
+    curriculum: bool = False
+    stop_score: float | None = None
+    stop_after: int = 8
+
+
+@dataclass(frozen=True)
+class IterationRecord:
+    """How a batch went: mean ``loss`` and ``score`` (see `trial.Judgement`), mean rate in Hz."""
+
+    stage: int
+    loss: float
+    score: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the trained network does on fresh trials (or on the one trial of a frozen task).
+
+    ``score`` as in `trial.Judgement`, over ``asked`` questions; rates in Hz of LIF and ALIF
+    neurons, 0 where there are none.
+    """
+
+    score: float
+    asked: int
+    loss: float
+    lif_rate: float
+    alif_rate: float

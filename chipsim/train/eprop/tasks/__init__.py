@@ -1,0 +1,1 @@
+"""The tasks e-prop networks learn: seeded generators of trials."""

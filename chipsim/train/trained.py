@@ -1,0 +1,84 @@
+"""A trained network of `chipsim.train.job` read back from its files."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from chipsim.errors import InputError
+from chipsim.train.explicit import Traces
+from chipsim.train.hp import Layer
+from chipsim.train.save import KEYS
+from chipsim.train.settings import Dynamics, Settings
+from chipsim.train.state import Layers
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Layers, stored traces, constants and settings of a finished training run."""
+
+    layers: Layers
+    traces: Traces
+    dynamics: Dynamics
+    settings: Settings
+
+
+def read(path: Path) -> Trained:
+    """Read the checkpoint ``path`` (``.pt``) and the training record beside it.
+
+    InputError if one is missing, damaged or not written by ``chipsim train hp``.
+    """
+    state = _read_state(path)
+    record_path = path.with_suffix(".training.json")
+    record = _read_record(record_path)
+    try:
+        dynamics = Dynamics(**record["dynamics"])
+        settings = Settings(**record["settings"])
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{record_path}: is no record of `chipsim train hp` ({error}); train again"
+        ) from None
+    try:
+        first, second = (_layer(state, number) for number in (1, 2))
+        traces = (state["hebb1"], state["hebb2"])
+    except KeyError as error:
+        raise InputError(
+            f"{path}: has no tensor {error}; needed are those that `chipsim train hp` writes"
+        ) from None
+    return Trained((first, second), traces, dynamics, settings)
+
+
+def _layer(state: dict[str, Any], number: int) -> Layer:
+    return Layer(**{item.name: state[KEYS[item.name].format(number)] for item in fields(Layer)})
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such checkpoint; `chipsim train hp` writes one") from None
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise InputError(f"{path}: cannot be read as a checkpoint: {first_line}") from None
+    if not isinstance(state, dict):
+        raise InputError(f"{path}: holds no state_dict; `chipsim train hp` writes one")
+    return state
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such file; the record of the training is needed beside the checkpoint"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a training record: {error}") from None
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: is no training record; train again")
+    return record
