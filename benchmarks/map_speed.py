@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def best(work: Callable[[], object], clock: Callable[[], float], times: int = 3)
 
 
 def numpy_batch(network: Network, trace: Trace) -> np.ndarray:
-    """The feed-forward network without plasticity, all samples at once, in numpy's float32."""
+    """Run the network without plasticity, all samples at once, in numpy's float32."""
     x = input_values(network, trace)[:, 0]
     spikes = [np.zeros((len(x), network.population(p.target).size), np.float32)
               for p in network.projections]  # fmt: skip
@@ -98,7 +99,7 @@ def mesh(model: LoadedModel, trace: Trace) -> None:
         stages["end"] = time.process_time()
     assert results is not None
     names = list(stages)
-    for name, following in zip(names, names[1:], strict=False):
+    for name, following in pairwise(names):
         print(f"  {name:16} {stages[following] - stages[name]:6.3f} s")
     took = stages["price"] - stages["simulate mesh"]
     hops = int(results.mesh.link_flits.sum())
@@ -115,9 +116,7 @@ def command(path: Path) -> None:
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run(line, check=True, stdout=subprocess.DEVNULL, env=env)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            taken.append(
-                after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            )
+            taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     print(f"chipsim map, 100 images: {min(taken[1:]):.2f} s of CPU warm, {taken[0]:.2f} s first")
 
 

@@ -3,7 +3,7 @@
 Prints mean latency under uniform traffic and the accepted rate under overload, ours, BookSim's and
 the difference; ``--plot FILE`` draws latency against load of a few meshes.
 
-    python benchmarks/mesh_booksim.py [--plot docs/mesh-latency.svg]
+    python benchmarks/mesh_booksim.py [--plot docs/images/mesh-latency.svg]
 """
 
 from __future__ import annotations
@@ -30,9 +30,8 @@ def compare(label: str, ours: list[float], theirs: float) -> None:
     """Print a line: the mean over seeds, its spread, BookSim's figure."""
     mean = sum(ours) / len(ours)
     spread = max(ours) - min(ours)
-    print(
-        f"{label:>16}  {mean:9.3f}  {spread:7.3f}  {theirs:9.3f}  {100 * (mean / theirs - 1):+6.1f} %"
-    )
+    apart = 100 * (mean / theirs - 1)
+    print(f"{label:>16}  {mean:9.3f}  {spread:7.3f}  {theirs:9.3f}  {apart:+6.1f} %")
 
 
 def main() -> None:

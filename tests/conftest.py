@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -124,4 +126,4 @@ def random_slicing(network: Network, rng: np.random.Generator) -> Mapping:
 def _cuts(count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     inner = [i for i in range(1, count) if rng.random() < 0.3]
     bounds = [0, *inner, count]
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(pairwise(bounds))

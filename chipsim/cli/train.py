@@ -1,20 +1,25 @@
 """``chipsim train``: train the networks that chipsim maps.
 
-``chipsim train hp`` trains the hybrid-plasticity network of Wu et al. 2022 on MNIST.
+``chipsim train hp`` trains the hybrid-plasticity network of Wu et al. 2022 on MNIST or
+Fashion-MNIST; the other kinds have modules of their own.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import sys
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from chipsim.errors import InputError
-from chipsim.train.settings import Dynamics, Settings
+from chipsim.cli import train_measure
+from chipsim.cli.train_options import add_threads, interrupted, real, require_torch, whole
+from chipsim.train.settings import TASKS, Dynamics, Settings
 
-INTERRUPTED = 130
+RULES = {
+    "hp": "hybrid plasticity: weights and local rule",
+    "gp": "weights alone, without plasticity",
+    "lp": "hidden layer by its local rule alone, trained output layer",
+}
+TRACES = {"sample": "each sample its own", "batch": "shared by a batch and carried on"}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,36 +29,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="train a network (hp) to map",
         description="Train a network that chipsim can map. Needs torch: pip install chipsim[train]",
     )
-    parser.set_defaults(run=run)
     kinds = parser.add_subparsers(dest="network", metavar="NETWORK", required=True)
     hp = kinds.add_parser(
         "hp",
-        help="hybrid plasticity (Wu et al. 2022) on MNIST",
-        description="Train an image-hidden-output network with hybrid plasticity on MNIST and "
-        "write its checkpoint, description, training record and an input trace.",
+        help="hybrid plasticity (Wu et al. 2022) on MNIST or Fashion-MNIST",
+        description="Train an image-hidden-output network with hybrid plasticity and write its "
+        "checkpoint, description, training record and an input trace.",
     )
+    hp.set_defaults(run=run)
     _add_files(hp)
     _add_training(hp)
     _add_dynamics(hp)
+    train_measure.add_parser(kinds)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run ``chipsim train`` as parsed; return the exit code.
+    """Run ``chipsim train hp`` as parsed; return the exit code.
 
     InputError if torch is missing or an option or file is wrong.
     """
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise InputError(
-            "training needs torch, which is not installed: pip install chipsim[train] "
-            "(CPU build: pip install torch --index-url https://download.pytorch.org/whl/cpu)"
-        ) from None
+    require_torch()
     from chipsim.train.job import Job, train_hp
 
     job = Job(
         data=args.data,
-        out=args.out,
+        out=args.out if args.out is not None else Path(f"models/{args.rule}_{args.task}.pt"),
         trace=args.trace,
         settings=_settings(args),
         dynamics=_dynamics(args),
@@ -63,10 +63,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         summary = train_hp(job)
     except KeyboardInterrupt:
-        kept = job.unfinished.exists()
-        hint = f"{job.unfinished} is kept; --resume goes on" if kept else "no epoch was finished"
-        print(f"interrupted: {hint}", file=sys.stderr)
-        return INTERRUPTED
+        return interrupted(job.unfinished)
     print(f"{job.out}: test accuracy {summary.running:.2f} % with plasticity running,")
     print(f"  {summary.frozen:.2f} % frozen at the stored trace, {summary.off:.2f} % off")
     print(f"  {summary.hidden_spikes:.0f} hidden spikes a sample")
@@ -75,62 +72,75 @@ def run(args: argparse.Namespace) -> int:
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR", help="folder of MNIST's idx.gz files")
     add(
-        "--out",
-        type=Path,
-        default=Path("models/hp_mnist.pt"),
-        help="checkpoint to write (%(default)s)",
+        "--task",
+        choices=TASKS,
+        default="mnist",
+        help="whose settings to start from (%(default)s)",
     )
+    add("--data", type=Path, required=True, metavar="DIR", help="folder of its idx.gz or .xz files")
+    add("--out", type=Path, metavar="FILE", help="checkpoint to write (models/RULE_TASK.pt)")
     add("--trace", type=Path, metavar="FILE", help="trace to write (traces/OUT_testN.npz)")
     add("--resume", action="store_true", help="go on with the interrupted run of --out")
-    add(
-        "--threads",
-        type=_whole(1),
-        default=1,
-        help="of torch (%(default)s); other numbers may round differently",
-    )
+    add_threads(parser)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--epochs",
-        type=_whole(1),
+        type=whole(1),
         default=Settings.epochs,
         help="passes over the images (%(default)s)",
     )
     add(
         "--seed",
-        type=_whole(0),
+        type=whole(0),
         default=Settings.seed,
         help="for weights and image order (%(default)s)",
     )
-    add("--hidden", type=_whole(1), default=Settings.hidden, help="hidden neurons (%(default)s)")
+    add("--hidden", type=whole(1), default=Settings.hidden, help="hidden neurons (%(default)s)")
     add(
         "--batch",
-        type=_whole(1),
+        type=whole(1),
         default=Settings.batch,
         help="images per optimiser step (%(default)s)",
     )
-    add("--limit", type=_whole(1), metavar="N", help="train on the first N images only")
+    add("--limit", type=whole(1), metavar="N", help="train on the first N images only")
     add(
         "--weight-rate",
-        type=_real(),
+        type=real(),
         default=Settings.weight_rate,
         help="Adam's first rate for weights (%(default)s)",
     )
     add(
         "--rule-rate",
-        type=_real(),
+        type=real(),
         default=Settings.rule_rate,
         help="its rate for alpha, beta, eta (%(default)s)",
     )
     add(
         "--alpha",
-        type=_real(low=-1.0),
+        type=real(low=-1.0),
         default=Settings.alpha,
         help="alpha of both layers at start (%(default)s)",
+    )
+    add(
+        "--output-scale",
+        type=real(),
+        help="scale of the output weights at start (mnist 1, fashion 0.1)",
+    )
+    add(
+        "--rule",
+        choices=RULES,
+        default=Settings.rule,
+        help="what learns (%(default)s): " + "; ".join(f"{k} {v}" for k, v in RULES.items()),
+    )
+    add(
+        "--hebb",
+        choices=TRACES,
+        default=Settings.trace,
+        help="whose trace H is (%(default)s): " + "; ".join(f"{k} {v}" for k, v in TRACES.items()),
     )
 
 
@@ -138,44 +148,47 @@ def _add_dynamics(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--steps",
-        type=_whole(1),
+        type=whole(1),
         default=Dynamics.steps,
         help="time steps of a sample (%(default)s)",
     )
     add(
         "--threshold",
-        type=_real(above=True),
+        type=real(above=True),
         default=Dynamics.threshold,
         help="theta of all neurons (%(default)s)",
     )
     add(
         "--decay",
-        type=_real(high=1.0),
+        type=real(high=1.0),
         default=Dynamics.decay,
         help="k of the membrane, per step (%(default)s)",
     )
     add(
         "--tau",
-        type=_real(above=True),
+        type=real(above=True),
         default=Dynamics.tau,
         help="of the attenuation, in steps (%(default)s)",
     )
     add(
         "--rho",
-        type=_real(high=1.0),
+        type=real(high=1.0),
         default=Dynamics.rho,
         help="decay of the trace, per step (%(default)s)",
     )
     add(
         "--clamp",
-        type=_real(above=True),
+        type=real(above=True),
         default=Dynamics.clamp,
         help="bound on the trace (%(default)s)",
     )
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    return Settings(
+    task = TASKS[args.task]
+    scale = task.output_scale if args.output_scale is None else args.output_scale
+    return replace(
+        task,
         seed=args.seed,
         epochs=args.epochs,
         hidden=args.hidden,
@@ -183,6 +196,9 @@ def _settings(args: argparse.Namespace) -> Settings:
         weight_rate=args.weight_rate,
         rule_rate=args.rule_rate,
         alpha=args.alpha,
+        output_scale=scale,
+        rule=args.rule,
+        trace=args.hebb,
         limit=args.limit,
     )
 
@@ -196,34 +212,3 @@ def _dynamics(args: argparse.Namespace) -> Dynamics:
         rho=args.rho,
         clamp=args.clamp,
     )
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    """Return an option type: a whole number of at least ``least``."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
-        return value
-
-    return parse
-
-
-def _real(low: float = 0.0, high: float = 1e6, above: bool = False) -> Callable[[str], float]:
-    """Return an option type: a number from ``low`` (or ``above`` it) to ``high``."""
-
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high or (above and value == low):
-            bound = f"above {low:g}" if above else f"from {low:g}"
-            raise argparse.ArgumentTypeError(f"{text!r} is no number {bound} to {high:g}")
-        return value
-
-    return parse

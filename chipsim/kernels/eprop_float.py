@@ -31,6 +31,7 @@ class EpropConstants(NamedTuple):
     peak: Any
     zero: Any
     one: Any
+    negligible: Any
     refractory: Any
     beta: Reals
 
@@ -71,6 +72,12 @@ class EpropGradients(NamedTuple):
 
 
 @inlined
+def _kept(c: Any, value: Any) -> Any:
+    """Return ``value``, or 0 where it decayed to nothing: subnormal numbers cost ten times more."""
+    return value if abs(value) > c.negligible else c.zero
+
+
+@inlined
 def _add_rows(total: Any, rows: Any, events: Any, t: int) -> None:
     for k in range(events.first[t], events.first[t + 1]):
         row = rows[events.index[k]]
@@ -93,8 +100,8 @@ def _neurons(c: Any, current: Any, v: Any, a: Any, z: Any, waits: Any, psi: Any)
         v[j] = c.alpha * v[j] + c.zeta * current[j] - c.threshold * z[j]
         a[j] = c.rho * a[j] + z[j]
         above = v[j] - (c.threshold + c.beta[j] * a[j])
-        wait = max(waits[j] - np.int32(1), np.int32(0))
-        ready = wait == 0
+        wait = max(waits[j] - c.one, c.zero)
+        ready = wait == c.zero
         near = max(c.one - abs(above) * c.per_threshold, c.zero)
         psi[j] = c.peak * near if ready else c.zero
         fired = ready and above >= c.zero
@@ -115,8 +122,7 @@ def _record(z: Any, spikes: Any, t: int) -> None:
 def run_trial(constants: Any, weights: Any, inputs: Any, tape: Any) -> None:
     """Run one trial from rest on the spikes ``inputs``; fill ``tape``."""
     n = weights.recurrent.shape[0]
-    current, v, a, z = np.zeros((4, n), tape.psi.dtype)
-    waits = np.zeros(n, np.int32)
+    current, v, a, z, waits = np.zeros((5, n), tape.psi.dtype)
     y = np.zeros(weights.readout.shape[1], tape.psi.dtype)
     arriving = np.zeros_like(y)
     tape.spikes.first[0] = 0
@@ -158,13 +164,13 @@ def adjoint_gradient(
     for t in range(tape.psi.shape[0] - 1, -1, -1):
         psi = tape.psi[t]
         for k in range(len(filtered)):
-            filtered[k] = c.kappa * filtered[k] + c.readout_gain * error[t, k]
+            filtered[k] = _kept(c, c.kappa * filtered[k] + c.readout_gain * error[t, k])
         signal[:] = rate
         _learning_signal(weights.feedback, filtered, signal)
         for j in range(n):
             d = psi[j] * (signal[j] + adaptation[j])
-            adaptation[j] = c.rho * adaptation[j] - c.beta[j] * d
-            membrane[j] = c.alpha * membrane[j] + d
+            adaptation[j] = _kept(c, c.rho * adaptation[j] - c.beta[j] * d)
+            membrane[j] = _kept(c, c.alpha * membrane[j] + d)
             scaled[j] = c.zeta * membrane[j]
         _add_to_rows(gradients.inputs, inputs, t, scaled)
         if t > 0:
@@ -173,9 +179,9 @@ def adjoint_gradient(
 
 
 @inlined
-def _decay_and_add(trace: Any, decay: Any, gain: Any, events: Any, t: int) -> None:
+def _decay_and_add(c: Any, trace: Any, decay: Any, gain: Any, events: Any, t: int) -> None:
     for i in range(len(trace)):
-        trace[i] *= decay
+        trace[i] = _kept(c, decay * trace[i])
     for k in range(events.first[t], events.first[t + 1]):
         trace[events.index[k]] += gain
 
@@ -189,7 +195,7 @@ def _synapses(c: Any, psi: Any, signal: Any, pre: Any, state: Any, gradient: Any
         for j in range(len(psi)):
             e = psi[j] * (pre[i] - c.beta[j] * epsilon[j])
             epsilon[j] = c.rho * epsilon[j] + e
-            smooth[j] = c.kappa * smooth[j] + c.readout_gain * e
+            smooth[j] = _kept(c, c.kappa * smooth[j] + c.readout_gain * e)
             total[j] += e
             row[j] += signal[j] * smooth[j]
 
@@ -215,10 +221,10 @@ def online_gradient(
     to_readout, signal = np.zeros(n, real), np.zeros(n, real)
     input_state, neuron_state = np.zeros((3, n_in, n), real), np.zeros((3, n, n), real)
     for t in range(tape.psi.shape[0]):
-        _decay_and_add(from_input, constants.alpha, constants.zeta, inputs, t)
+        _decay_and_add(constants, from_input, constants.alpha, constants.zeta, inputs, t)
         if t > 0:
-            _decay_and_add(from_neuron, constants.alpha, constants.zeta, tape.spikes, t - 1)
-        _decay_and_add(to_readout, constants.kappa, constants.readout_gain, tape.spikes, t)
+            _decay_and_add(constants, from_neuron, constants.alpha, constants.zeta, tape.spikes, t - 1)
+        _decay_and_add(constants, to_readout, constants.kappa, constants.readout_gain, tape.spikes, t)
         signal[:] = constants.zero
         _learning_signal(weights.feedback, error[t], signal)
         psi = tape.psi[t]

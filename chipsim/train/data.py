@@ -17,8 +17,8 @@ IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
 CLASSES = 10
 
-OPENERS = {".gz": gzip.open, ".xz": lzma.open}
-"""The compressions a file may have, by suffix; the first one found is read."""
+SUFFIXES = (".gz", ".xz")
+"""The compressions a file may have; the first one found is read."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _read_idx(path: Path, magic: int, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _find(folder: Path, name: str) -> Path:
-    paths = [folder / f"{name}{suffix}" for suffix in OPENERS]
+    paths = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
     for path in paths:
         if path.exists():
             return path
@@ -105,7 +105,7 @@ def _find(folder: Path, name: str) -> Path:
 
 def _decompress(path: Path) -> bytes:
     try:
-        with OPENERS[path.suffix](path) as file:
+        with gzip.open(path) if path.suffix == ".gz" else lzma.open(path) as file:
             return file.read()
     except EOFError:
         raise InputError(

@@ -169,69 +169,6 @@ def _recall_pairs(layer: Layer, x: Tensor, dynamics: Dynamics) -> list[Tensor]:
     ]
 
 
-def forward(ctx: Any, above: Tensor) -> Tensor:
-        ctx.save_for_backward(above)
-        return (above > 0).to(above.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Tensor:
-        (above,) = ctx.saved_tensors
-        gradient: Tensor = gradients[0]
-        near: Tensor = above.abs() < SURROGATE_HALF_WIDTH
-        return gradient * near.to(gradient.dtype)
-
-
-def _membrane(dynamics: Dynamics, u: Tensor, spike: Tensor, current: Tensor) -> Tensor:
-    return dynamics.decay * (u - dynamics.threshold * spike) + current
-
-
-def _spike(dynamics: Dynamics, u: Tensor) -> Tensor:
-    spike: Tensor = _Spike.apply(u - dynamics.threshold)  # type: ignore[no-untyped-call]
-    return spike
-
-
-def run_static(layer: Layer, image: Tensor, dynamics: Dynamics) -> LayerRun:
-    """Run ``layer`` on input ``image (samples, n_pre)`` that is held for all steps.
-
-    The weighted sum is computed once and scaled by ``d_t``; the trace acts through one vector per
-    sample, because all presynaptic activities are multiples of the same image.
-    """
-    weighted = image @ layer.weight.T
-    gain = layer.alpha * ((image * image) @ layer.beta[:, None])
-    u = spike = recalled = torch.zeros_like(weighted)
-    spikes, posts = [], []
-    for step in range(dynamics.steps):
-        d = dynamics.attenuation(step)
-        current = d * weighted + layer.bias + (d * gain) * recalled
-        u = _membrane(dynamics, u, spike, current)
-        spike = _spike(dynamics, u)
-        post = torch.tanh(u / dynamics.threshold - layer.eta)
-        recalled = dynamics.rho * recalled + d * post
-        spikes.append(spike)
-        posts.append(post)
-    return LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), u)
-
-
-def run_spiking(layer: Layer, arriving: Tensor, dynamics: Dynamics) -> LayerRun:
-    """Run ``layer`` on the spikes ``arriving (samples, steps, n_pre)`` of the layer before it."""
-    x = arriving * attenuations(dynamics, arriving)[:, None]
-    driven = x @ layer.weight.T + layer.bias
-    recall = layer.alpha * (x @ (x * layer.beta).transpose(1, 2)) * fading(dynamics, arriving)
-    u = spike = torch.zeros_like(driven[:, 0])
-    spikes: list[Tensor] = []
-    posts: list[Tensor] = []
-    for step in range(dynamics.steps):
-        current = driven[:, step]
-        if posts:
-            weights = recall[:, step, :step, None]
-            current = current + (weights * torch.stack(posts, 1)).sum(1)
-        u = _membrane(dynamics, u, spike, current)
-        spike = _spike(dynamics, u)
-        spikes.append(spike)
-        posts.append(torch.tanh(u / dynamics.threshold - layer.eta))
-    return LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), u)
-
-
 def forward(
     hidden: Layer, output: Layer, image: Tensor, dynamics: Dynamics
 ) -> tuple[LayerRun, LayerRun]:

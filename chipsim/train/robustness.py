@@ -56,7 +56,10 @@ def corrupted(images: Images, seed: int) -> Iterator[tuple[str, Images]]:
             _blanked(images, side, (slice(None), middle, middle)),
         )
     left = slice(0, CUT_COLUMNS)
-    yield f"left {CUT_COLUMNS} columns cut", _blanked(images, side, (slice(None), slice(None), left))
+    yield (
+        f"left {CUT_COLUMNS} columns cut",
+        _blanked(images, side, (slice(None), slice(None), left)),
+    )
 
 
 def table(trained: Trained, images: Images, seed: int, batch: int | None = None) -> Iterator[Row]:
@@ -73,7 +76,9 @@ def table(trained: Trained, images: Images, seed: int, batch: int | None = None)
             running=accuracy(trained.layers, corrupt, trained.dynamics),
             frozen=accuracy(still, corrupt, trained.dynamics),
             off=accuracy(without, corrupt, trained.dynamics),
-            adapting=shared and accuracy(trained.layers, corrupt, trained.dynamics, shared),
+            adapting=None
+            if shared is None
+            else accuracy(trained.layers, corrupt, trained.dynamics, shared),
         )
 
 

@@ -51,7 +51,6 @@ def start(settings: Settings, dynamics: Dynamics, pixels: int) -> Training:
 
 def _choose_what_learns(layers: Layers, settings: Settings) -> None:
     """Stop gradients where the rule of `Settings` does not learn."""
-    hidden, output = layers
     if settings.rule == "gp":
         for layer in layers:
             with torch.no_grad():
@@ -59,7 +58,7 @@ def _choose_what_learns(layers: Layers, settings: Settings) -> None:
             for tensor in (layer.alpha, layer.beta, layer.eta):
                 tensor.requires_grad_(False)
     elif settings.rule == "lp":
-        for tensor in vars(hidden).values():
+        for tensor in vars(layers[0]).values():
             tensor.requires_grad_(False)
 
 

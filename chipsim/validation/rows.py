@@ -31,8 +31,8 @@ def table(rows: Sequence[Row]) -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row.quantity} | {format_quantity(row.published, row.unit)} | {format_quantity(row.simulated, row.unit)} "
-        f"| {row.deviation:+.2%} | {row.source} |"
+        f"| {row.quantity} | {format_quantity(row.published, row.unit)} "
+        f"| {format_quantity(row.simulated, row.unit)} | {row.deviation:+.2%} | {row.source} |"
         for row in rows
     ]
     return "\n".join(lines)

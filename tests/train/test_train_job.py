@@ -14,6 +14,7 @@ from mnist_files import SIDE, write_images, write_set
 torch = pytest.importorskip("torch")
 
 from chipsim.cli import train as cli  # noqa: E402
+from chipsim.cli.train_options import INTERRUPTED  # noqa: E402
 from chipsim.errors import InputError  # noqa: E402
 from chipsim.load.traces import read_trace  # noqa: E402
 from chipsim.train import bptt, measure  # noqa: E402
@@ -214,7 +215,7 @@ def test_command_trains(tmp_path, capsys):
 def test_command_interrupted(tmp_path, capsys, monkeypatch):
     job = make_job(tmp_path)
     monkeypatch.setattr(bptt.checkpoint, "write", lambda *_: interrupt_after(1)("epoch 1/"))
-    assert cli.run(parse(*words_of(job))) == cli.INTERRUPTED
+    assert cli.run(parse(*words_of(job))) == INTERRUPTED
     assert "interrupted: no epoch was finished" in capsys.readouterr().err
 
 

@@ -108,7 +108,9 @@ class Neurons:
             peak=real(self.dampening / self.threshold),
             zero=real(0.0),
             one=real(1.0),
-            refractory=np.int32(self.refractory),
+            # Far above the subnormal numbers, far below anything that counts.
+            negligible=real(np.finfo(real).tiny * 1e8),
+            refractory=real(self.refractory),
             beta=beta,
         )
 
