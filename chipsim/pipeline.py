@@ -27,6 +27,7 @@ from chipsim.results import Origin, Results
 from chipsim.simulate.counters import ACTIONS, Counters, count
 from chipsim.simulate.float_reference import run_float
 from chipsim.simulate.functional import run_functional
+from chipsim.simulate.memory import check_memory
 from chipsim.simulate.traffic import phase_count, run_mesh
 from chipsim.simulate.workload import timed_tasks
 
@@ -121,6 +122,7 @@ def simulate(
     fixed = quantise_network(network, chip.core.arithmetic, seed=choices.seed)
     progress.stage("map")
     mapping = kept or map_network(network, chip, mode, choices.placer)
+    check_memory(fixed, mapping, trace)
     advance = progress.stage("simulate cores", trace.samples, "samples")
     activity = run_functional(
         fixed, mapping, trace,

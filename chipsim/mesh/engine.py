@@ -30,7 +30,7 @@ from chipsim.mesh.fabric import (
     link_table,
     phase_results,
 )
-from chipsim.mesh.kernel import PHASE_TAGS, TURNS, run_phase
+from chipsim.mesh.kernel import COUNT, PHASE_TAGS, TURNS, run_phase
 from chipsim.mesh.layout import (
     Book,
     Net,
@@ -54,10 +54,14 @@ def _run_range(
     traffic: Traffic,
     book: Book,
     phase_ptr: Int64,
+    expected: Int64,
     first: int,
     table: Int64,
 ) -> None:
-    """Run the phases from ``first`` on, one after another, a row of ``table`` each."""
+    """Run the phases from ``first`` on, one after another, a row of ``table`` each.
+
+    Stops at a phase whose packets block each other: the mesh is no longer empty.
+    """
     order = np.empty(queues.following.size, np.int32)
     spare = np.empty(queues.following.size, np.int32)
     start = 0
@@ -75,6 +79,8 @@ def _run_range(
             end = run_phase(net, tables, memory, queues, traffic, book, phase, listed)
             start = end + net.credit
         table[row] = book.tally
+        if book.tally[COUNT] != expected[first + row]:
+            return
 
 
 def run_phases(
@@ -113,6 +119,7 @@ def run_phases(
             traffic,
             book,
             packets.phase_ptr,
+            expected,
             first,
             table[first:after],
         )

@@ -21,6 +21,7 @@ from chipsim.mesh.checks import (
 )
 from chipsim.mesh.compiled import compiled
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults, phase_results
+from chipsim.mesh.kernel import COUNT
 from chipsim.mesh.layout import Book, Phase
 from chipsim.mesh.phases import CHUNKS_PER_THREAD, by_cycle, chunks
 from chipsim.mesh.wormhole_kernel import run_phase
@@ -52,10 +53,14 @@ def _run_range(
     load: Load,
     book: Book,
     phase_ptr: Int64,
+    expected: Int64,
     first: int,
     table: Int64,
 ) -> None:
-    """Run the phases from ``first`` on, one after another, a row of ``table`` each."""
+    """Run the phases from ``first`` on, one after another, a row of ``table`` each.
+
+    Stops at a phase whose packets block each other: the mesh is no longer empty.
+    """
     order = np.empty(sources.following.size, np.int32)
     spare = np.empty(sources.following.size, np.int32)
     start = 0
@@ -72,6 +77,8 @@ def _run_range(
             end = run_phase(sizes, ways, wheel, routers, sources, load, book, phase, listed)
             start = end + sizes.wheel_mask + 1
         table[row] = book.tally
+        if book.tally[COUNT] != expected[first + row]:
+            return
 
 
 def _check_flits(channels: Channels, flits: Int32, packets: Packets) -> None:
@@ -129,6 +136,7 @@ def run_phases(
             load,
             Book(np.zeros(4, np.int64), arrivals.ptr, arrivals.router, arrivals.cycle),
             packets.phase_ptr,
+            expected,
             first,
             table[first:after],
         )

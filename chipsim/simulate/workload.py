@@ -58,10 +58,10 @@ def timed_tasks(
     interval = mapping.schedule.interval
     timed = []
     for task in mapping.schedule.tasks:
-        start = np.zeros(steps, np.int64)
+        start = _constant(0, steps)
         for other in _before(task, mapping.schedule.tasks, interval):
             lead = (other.offset - task.offset) // interval
-            start += _shifted(cycles[other.slice, other.kind], -lead)
+            start = start + _shifted(cycles[other.slice, other.kind], -lead)
         timed.append(
             TimedTask(
                 task,
@@ -85,11 +85,16 @@ def active_axons(activity: Activity, slices: int) -> Cycles:
 
 def _cycles(chip: Chip, shape: Shape, task: Task, active: Cycles) -> Cycles:
     if task.kind != "integrate":
-        return np.full(active.shape, task.cycles, np.int64)
+        return _constant(task.cycles, len(active))
     # Cycles depend on the activity only through its count, so each count is priced once.
     counts, place = np.unique(active, return_inverse=True)
     priced = [crossbar.integrate_task_cycles(chip.core, shape, int(n)) for n in counts]
     return np.array(priced, np.int64)[place]
+
+
+def _constant(cycles: int, steps: int) -> Cycles:
+    """Return the same cycles at every step, in the memory of one."""
+    return np.broadcast_to(np.int64(cycles), (steps,))
 
 
 def _before(task: Task, tasks: Sequence[Task], interval: int) -> list[Task]:

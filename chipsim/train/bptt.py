@@ -5,19 +5,22 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chipsim.errors import InputError
 from chipsim.train import checkpoint
 from chipsim.train.data import CLASSES, Images
 from chipsim.train.explicit import forward_shared
 from chipsim.train.hp import decide, forward
 from chipsim.train.measure import Shared, accuracy, scaled
 from chipsim.train.settings import Dynamics, EpochRecord, Settings
-from chipsim.train.state import Training, check_trace
+from chipsim.train.state import Training, check_trace, tensors
 
 Progress = Callable[[str], None]
 
@@ -56,13 +59,39 @@ def train(
         )
         training.epochs.append(record)
         if checkpoint_path is not None:
-            checkpoint.write(checkpoint_path, training, settings, dynamics)
+            keep(checkpoint_path, training, settings, dynamics)
         each = (time.perf_counter() - begun) / (epoch - done_before)
         progress(
             f"epoch {epoch}/{settings.epochs}  loss {record.loss:.5f}  "
             f"train {record.train:.2f} %  test {record.test:.2f} %  "
             f"{record.seconds:.0f} s, {each * (settings.epochs - epoch):.0f} s left"
         )
+
+
+def keep(path: Path, training: Training, settings: Settings, dynamics: Dynamics) -> None:
+    """Write where ``training`` stands to ``path``."""
+    history = [asdict(epoch) for epoch in training.epochs]
+    checkpoint.write(
+        path, _asked(settings, dynamics), tensors(training), training.optimiser, history
+    )
+
+
+def resume(path: Path, training: Training, settings: Settings, dynamics: Dynamics) -> None:
+    """Bring the fresh ``training`` to where the run in ``path`` stopped.
+
+    InputError if there is no such checkpoint, it is damaged, or it is of other settings.
+    """
+    asked = _asked(settings, dynamics)
+    for record in checkpoint.resume(path, asked, tensors(training), training.optimiser):
+        try:
+            bounds = tuple(record["trace_bounds"])
+            training.epochs.append(EpochRecord(**{**record, "trace_bounds": bounds}))
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path}: is no checkpoint of this training: {error}") from None
+
+
+def _asked(settings: Settings, dynamics: Dynamics) -> dict[str, dict[str, Any]]:
+    return {"settings": asdict(settings), "dynamics": asdict(dynamics)}
 
 
 def shared(training: Training, settings: Settings) -> Shared | None:

@@ -3,53 +3,58 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from chipsim.errors import InputError
 from chipsim.train.files import torch_bytes, write_bytes
-from chipsim.train.settings import Dynamics, EpochRecord, Settings
-from chipsim.train.state import Training
+
+Asked = Mapping[str, Mapping[str, Any]]
+"""What a run was asked to do: groups of settings by name."""
 
 
-def write(path: Path, training: Training, settings: Settings, dynamics: Dynamics) -> None:
-    """Write ``training`` to ``path``: written aside, then renamed, so it is always whole."""
+def write(
+    path: Path,
+    asked: Asked,
+    tensors: Mapping[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    history: list[dict[str, Any]],
+) -> None:
+    """Write where a run stands to ``path``: written aside, then renamed, so it is always whole.
+
+    ``history`` is what the run recorded so far.
+    """
     content = {
-        "settings": asdict(settings),
-        "dynamics": asdict(dynamics),
-        "layers": [
-            {name: tensor.detach() for name, tensor in vars(layer).items()}
-            for layer in training.layers
-        ],
-        "carried": training.carried,
-        "optimiser": training.optimiser.state_dict(),
-        "epochs": [asdict(record) for record in training.epochs],
+        "asked": {name: dict(group) for name, group in asked.items()},
+        "tensors": {name: tensor.detach() for name, tensor in tensors.items()},
+        "optimiser": optimiser.state_dict(),
+        "history": history,
     }
     write_bytes(path, torch_bytes(content))
 
 
-def resume(path: Path, training: Training, settings: Settings, dynamics: Dynamics) -> None:
-    """Bring the fresh ``training`` to where the run in ``path`` stopped.
+def resume(
+    path: Path, asked: Asked, tensors: Mapping[str, Tensor], optimiser: torch.optim.Optimizer
+) -> list[dict[str, Any]]:
+    """Bring fresh ``tensors`` and ``optimiser`` to where the run in ``path`` stopped.
 
-    InputError if there is no such checkpoint, it is damaged, or it is of other settings.
+    Returns what that run recorded.  InputError if there is no such checkpoint, it is damaged, or
+    its run was asked something else.
     """
     content = _read(path)
-    _same("settings", path, content, asdict(settings))
-    _same("dynamics", path, content, asdict(dynamics))
+    kept = content.get("asked")
+    for name, group in asked.items():
+        _same(name, path, kept.get(name) if isinstance(kept, dict) else None, group)
     try:
         with torch.no_grad():
-            for layer, kept in zip(training.layers, content["layers"], strict=True):
-                for name, tensor in vars(layer).items():
-                    tensor.copy_(kept[name])
-        for trace, carried in zip(training.carried or (), content["carried"] or (), strict=True):
-            trace.copy_(carried)
-        training.optimiser.load_state_dict(content["optimiser"])
-        for record in content["epochs"]:
-            bounds = record["trace_bounds"]
-            training.epochs.append(EpochRecord(**{**record, "trace_bounds": tuple(bounds)}))
+            for name, tensor in tensors.items():
+                tensor.copy_(content["tensors"][name])
+        optimiser.load_state_dict(content["optimiser"])
+        return [dict(record) for record in content["history"]]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: is no checkpoint of this training: {error}") from None
 
@@ -67,8 +72,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _same(part: str, path: Path, content: dict[str, Any], wanted: dict[str, Any]) -> None:
-    kept = content.get(part)
+def _same(part: str, path: Path, kept: Any, wanted: Mapping[str, Any]) -> None:
     if kept != wanted:
         differing = [
             f"{name} {kept.get(name)} instead of {value}"

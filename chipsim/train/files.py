@@ -6,13 +6,13 @@ import io
 import os
 from pathlib import Path
 
-import torch
-
 from chipsim.errors import InputError
 
 
 def torch_bytes(content: object) -> bytes:
     """Return what ``torch.save`` writes, free of the file's name: equal content, equal bytes."""
+    import torch  # here, because training without torch writes files too
+
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()

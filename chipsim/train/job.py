@@ -13,7 +13,7 @@ import torch
 from chipsim.errors import InputError
 from chipsim.load.traces import write_trace
 from chipsim.network import Trace
-from chipsim.train import bptt, checkpoint, measure, save
+from chipsim.train import bptt, measure, save
 from chipsim.train.data import Images, read_mnist
 from chipsim.train.files import make_folder
 from chipsim.train.settings import Dynamics, Settings, Summary
@@ -61,7 +61,7 @@ def train_hp(job: Job, progress: bptt.Progress = bptt.print_progress) -> Summary
 
     training = start(job.settings, job.dynamics, train_images.pixels.shape[1])
     if job.resume:
-        checkpoint.resume(job.unfinished, training, job.settings, job.dynamics)
+        bptt.resume(job.unfinished, training, job.settings, job.dynamics)
         progress(f"resumed after epoch {len(training.epochs)} of {job.settings.epochs}")
     elif job.unfinished.exists():
         progress(f"{job.unfinished} of an earlier run will be replaced (--resume continues it)")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from chipsim.errors import InputError
 from chipsim.train.data import CLASSES
@@ -60,6 +61,17 @@ def _choose_what_learns(layers: Layers, settings: Settings) -> None:
     elif settings.rule == "lp":
         for tensor in vars(layers[0]).values():
             tensor.requires_grad_(False)
+
+
+def tensors(training: Training) -> dict[str, Tensor]:
+    """Return everything that training changes, by name, for a checkpoint."""
+    named = {
+        f"{name}{number}": tensor
+        for number, layer in enumerate(training.layers, start=1)
+        for name, tensor in vars(layer).items()
+    }
+    carried = enumerate(training.carried or (), start=1)
+    return named | {f"carried{number}": trace for number, trace in carried}
 
 
 def check_trace(layers: Layers, dynamics: Dynamics) -> tuple[float, float]:

@@ -177,9 +177,10 @@ def test_deadlock_is_reported():
         for step in range(3):
             ring[tree, order[(tree + step) % 4]] = ways[order[(tree + step) % 4]]
         ring[tree, order[(tree + 3) % 4]] = local
-    rows = [(0, order[tree], cycle, tree) for tree in range(4) for cycle in range(20)]
-    with pytest.raises(InputError, match="deadlock"):
-        engine.run_phases(make_fabric(2, 2, buffer_flits=1), ring, packets(rows))
+    rows = [(1, order[tree], cycle, tree) for tree in range(4) for cycle in range(20)]
+    rows += [(phase, order[0], 0, 0) for phase in (0, 2, 3)]
+    with pytest.raises(InputError, match=r"phase 1 .* \(deadlock\)"):
+        engine.run_phases(make_fabric(2, 2, buffer_flits=1), ring, packets(rows, 4))
 
 
 def test_no_threads_are_refused():

@@ -1,5 +1,7 @@
 """The compiled wormhole mesh equals the simpy one: topologies, flits, channels, multicast."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,6 +66,13 @@ def scenarios(draw):
         link_interval=draw(st.integers(1, 3)),
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    if draw(st.booleans()):
+        shape = channels.delay.shape
+        channels = replace(
+            channels,
+            delay=rng.integers(1, 20, shape).astype(np.int32),
+            interval=rng.integers(1, 6, shape).astype(np.int32),
+        )
     phases, count = draw(st.integers(1, 3)), draw(st.sampled_from([3, 60, 150]))
     span = draw(st.sampled_from([1, 20, 300]))
     return channels, random_traffic(rng, channels, multicast, phases, count, span, longest)

@@ -45,22 +45,14 @@ The same gradient without traces per synapse, running time backwards from 0 (all
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
-
-from chipsim.kernels.eprop_float import EpropConstants, adjoint_gradient, online_gradient
+from typing import Literal
 
 Feedback = Literal["random", "symmetric", "adaptive"]
 FEEDBACKS: tuple[Feedback, ...] = ("random", "symmetric", "adaptive")
 
-GRADIENTS: Mapping[str, Callable[..., None]] = {
-    "adjoint": adjoint_gradient,
-    "online": online_gradient,
-}
-"""The two forms of the gradient: equal but for rounding."""
+Gradient = Literal["adjoint", "online"]
+FORMS: tuple[Gradient, ...] = ("adjoint", "online")
 
 
 @dataclass(frozen=True)
@@ -92,28 +84,6 @@ class Neurons:
         """``zeta``."""
         return 1.0 - math.exp(-1.0 / self.tau_membrane) if self.leak_scales_input else 1.0
 
-    def constants(self, real: type[np.floating[Any]]) -> EpropConstants:
-        """Return the constants of the equations in the type ``real``."""
-        kappa = math.exp(-1.0 / self.tau_readout)
-        beta = np.zeros(self.count, real)
-        beta[self.lif :] = self.adaptation
-        return EpropConstants(
-            alpha=real(math.exp(-1.0 / self.tau_membrane)),
-            zeta=real(self.input_gain),
-            rho=real(math.exp(-1.0 / self.tau_adaptation)),
-            kappa=real(kappa),
-            readout_gain=real(1.0 - kappa),
-            threshold=real(self.threshold),
-            per_threshold=real(1.0 / self.threshold),
-            peak=real(self.dampening / self.threshold),
-            zero=real(0.0),
-            one=real(1.0),
-            # Far above the subnormal numbers, far below anything that counts.
-            negligible=real(np.finfo(real).tiny * 1e8),
-            refractory=real(self.refractory),
-            beta=beta,
-        )
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -121,7 +91,7 @@ class Rule:
 
     ``rate_target`` in spikes per step.  ``feedback_spread`` is the standard deviation of random
     feedback weights, ``feedback_decay`` the share that adaptive feedback and the readout lose at
-    each update.  ``gradient`` names one of `GRADIENTS`.
+    each update.  ``gradient`` names the form in which it is computed (`batch.GRADIENTS`).
     """
 
     feedback: Feedback
@@ -129,7 +99,7 @@ class Rule:
     rate_target: float
     feedback_spread: float
     feedback_decay: float
-    gradient: str = "adjoint"
+    gradient: Gradient = "adjoint"
 
 
 @dataclass(frozen=True)

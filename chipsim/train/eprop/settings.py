@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from chipsim.train.eprop.rule import Neurons, Optimiser, Rule
 
+TASKS = ("pattern", "cues", "store-recall")
+"""Names of the recipes."""
+
 CURRICULUM_SCORE = 0.1
 """A stage is learnt when the batch's error is at most this (Perrett et al. 2022: 90 % right)."""
 
