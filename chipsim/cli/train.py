@@ -10,7 +10,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from chipsim.cli import train_measure
+from chipsim.cli import train_eprop, train_measure
 from chipsim.cli.train_options import add_threads, interrupted, real, require_torch, whole
 from chipsim.train.settings import TASKS, Dynamics, Settings
 
@@ -26,8 +26,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command ``train`` with its kinds of network to ``subparsers``."""
     parser = subparsers.add_parser(
         "train",
-        help="train a network (hp) to map",
-        description="Train a network that chipsim can map. Needs torch: pip install chipsim[train]",
+        help="train a network (hp, eprop) to map",
+        description="Train a network that chipsim can map. All but eprop need torch: "
+        "pip install chipsim[train]",
     )
     kinds = parser.add_subparsers(dest="network", metavar="NETWORK", required=True)
     hp = kinds.add_parser(
@@ -41,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_training(hp)
     _add_dynamics(hp)
     train_measure.add_parser(kinds)
+    train_eprop.add_parser(kinds)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ class EpropConstants(NamedTuple):
 
 
 class EpropWeights(NamedTuple):
-    """``inputs (n_in, n)``, ``recurrent (n, n)``, ``readout (n, n_out)``, ``feedback (n_out, n)``."""
+    """Rows by presynaptic neuron: (n_in, n), (n, n), (n, n_out) and, of the error, (n_out, n)."""
 
     inputs: Reals
     recurrent: Reals
@@ -46,16 +46,16 @@ class EpropWeights(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Spikes by step: those of step t are ``index[first[t] : first[t + 1]]``, ascending."""
+    """Spikes by step: those of step t are ``neuron[first[t] : first[t + 1]]``, ascending."""
 
     first: NDArray[np.int64]
-    index: NDArray[np.uint32]
+    neuron: NDArray[np.uint32]
 
 
 class Tape(NamedTuple):
     """What a trial leaves: psi ``(T, n)``, its spikes and the readout ``(T, n_out)``.
 
-    ``spikes.index`` has room for ``T * n`` spikes; ``spikes.first[T]`` tells how many there are.
+    ``spikes.neuron`` has room for ``T * n`` spikes; ``spikes.first[T]`` tells how many there are.
     """
 
     psi: Reals
@@ -80,7 +80,7 @@ def _kept(c: Any, value: Any) -> Any:
 @inlined
 def _add_rows(total: Any, rows: Any, events: Any, t: int) -> None:
     for k in range(events.first[t], events.first[t + 1]):
-        row = rows[events.index[k]]
+        row = rows[events.neuron[k]]
         for j in range(len(total)):
             total[j] += row[j]
 
@@ -88,7 +88,7 @@ def _add_rows(total: Any, rows: Any, events: Any, t: int) -> None:
 @inlined
 def _add_to_rows(rows: Any, events: Any, t: int, change: Any) -> None:
     for k in range(events.first[t], events.first[t + 1]):
-        row = rows[events.index[k]]
+        row = rows[events.neuron[k]]
         for j in range(len(change)):
             row[j] += change[j]
 
@@ -113,7 +113,7 @@ def _neurons(c: Any, current: Any, v: Any, a: Any, z: Any, waits: Any, psi: Any)
 def _record(z: Any, spikes: Any, t: int) -> None:
     count = spikes.first[t]
     for j in range(len(z)):
-        spikes.index[count] = j
+        spikes.neuron[count] = j
         count += z[j] != 0
     spikes.first[t + 1] = count
 
@@ -183,7 +183,7 @@ def _decay_and_add(c: Any, trace: Any, decay: Any, gain: Any, events: Any, t: in
     for i in range(len(trace)):
         trace[i] = _kept(c, decay * trace[i])
     for k in range(events.first[t], events.first[t + 1]):
-        trace[events.index[k]] += gain
+        trace[events.neuron[k]] += gain
 
 
 @inlined
@@ -223,8 +223,12 @@ def online_gradient(
     for t in range(tape.psi.shape[0]):
         _decay_and_add(constants, from_input, constants.alpha, constants.zeta, inputs, t)
         if t > 0:
-            _decay_and_add(constants, from_neuron, constants.alpha, constants.zeta, tape.spikes, t - 1)
-        _decay_and_add(constants, to_readout, constants.kappa, constants.readout_gain, tape.spikes, t)
+            _decay_and_add(
+                constants, from_neuron, constants.alpha, constants.zeta, tape.spikes, t - 1
+            )
+        _decay_and_add(
+            constants, to_readout, constants.kappa, constants.readout_gain, tape.spikes, t
+        )
         signal[:] = constants.zero
         _learning_signal(weights.feedback, error[t], signal)
         psi = tape.psi[t]

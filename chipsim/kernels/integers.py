@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -28,6 +29,17 @@ def _in_32_bit(instruction: str) -> Callable[[Any, Any], Any]:
 
     return cast(Callable[[Any, Any], Any], intrinsic(typed))
 
+
+def _lowest_bit(_typing_context: Any, word: Any) -> Any:
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        zero_is_undefined = ir.Constant(ir.IntType(1), 1)
+        return builder.cttz(arguments[0], zero_is_undefined)
+
+    return types.int64(types.int64), code
+
+
+lowest_bit = cast(Callable[[int], int], intrinsic(_lowest_bit))
+"""The position of the lowest set bit of a 64-bit word that is not zero; numba has no such scan."""
 
 mul32 = _in_32_bit("mul")
 add32 = _in_32_bit("add")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chipsim.errors import ConservationError, InputError
-from chipsim.mesh.compiled import compiled, inlined
+from chipsim.kernels.compiled import compiled, inlined
 from chipsim.mesh.fabric import Arrivals, Bytes, Int32, Int64, Packets, PhaseResults
 from chipsim.mesh.phases import chunks
 

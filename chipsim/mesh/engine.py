@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from chipsim.kernels.compiled import compiled
 from chipsim.mesh.checks import (
     NO_ARRIVALS,
     check_conservation,
@@ -18,7 +19,6 @@ from chipsim.mesh.checks import (
     checked_arrays,
     room_for_arrivals,
 )
-from chipsim.mesh.compiled import compiled
 from chipsim.mesh.fabric import (
     LOCAL,
     PORTS,

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chipsim.mesh.compiled import compiled, inlined, lowest_bit
+from chipsim.kernels.compiled import compiled, inlined
+from chipsim.kernels.integers import lowest_bit
 from chipsim.mesh.fabric import Bytes, Int32, Int64
 from chipsim.mesh.layout import Book, Net, Phase, Queues, Tables, Traffic
 

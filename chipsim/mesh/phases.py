@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from chipsim.mesh.compiled import compiled
+from chipsim.kernels.compiled import compiled
 from chipsim.mesh.fabric import Int32, Int64
 
 CHUNKS_PER_THREAD = 4

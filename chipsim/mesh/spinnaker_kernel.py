@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chipsim.mesh.compiled import compiled, inlined, lowest_bit
+from chipsim.kernels.compiled import compiled, inlined
+from chipsim.kernels.integers import lowest_bit
 from chipsim.mesh.fabric import Int32, Int64
 from chipsim.mesh.spinnaker_tables import Words
 

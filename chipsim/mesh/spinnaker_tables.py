@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.errors import InputError
-from chipsim.mesh.compiled import compiled
+from chipsim.kernels.compiled import compiled
 from chipsim.mesh.fabric import Int32, Int64
 
 Words = NDArray[np.uint32]

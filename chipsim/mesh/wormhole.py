@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from chipsim.errors import InputError
+from chipsim.kernels.compiled import compiled
 from chipsim.mesh.checks import (
     NO_ARRIVALS,
     check_conservation,
@@ -19,7 +20,6 @@ from chipsim.mesh.checks import (
     checked_arrays,
     room_for_arrivals,
 )
-from chipsim.mesh.compiled import compiled
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults, phase_results
 from chipsim.mesh.kernel import COUNT
 from chipsim.mesh.layout import Book, Phase

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chipsim.mesh.compiled import compiled, inlined, lowest_bit
+from chipsim.kernels.compiled import compiled, inlined
+from chipsim.kernels.integers import lowest_bit
 from chipsim.mesh.fabric import Int32
 from chipsim.mesh.kernel import deliver
 from chipsim.mesh.layout import Book, Phase

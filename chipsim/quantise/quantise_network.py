@@ -43,7 +43,7 @@ TABLE_REACH = 4.0
 """The post-factor table spans [-4, 4): beyond it tanh is within 7e-4 of +-1."""
 
 ATTENUATION_BITS = 15
-MOST_SHIFT = 46
+LEAST_SHIFT, MOST_SHIFT = -32, 46
 MOST_UPDATE_SHIFT = 31
 MOST_SLIDING = 2**31 - 1
 
@@ -166,10 +166,12 @@ def _trace_reach(
     projection: Projection, rule: HybridPlasticity, maximum: float, steps: int
 ) -> NDArray[np.float64]:
     """Bound |H_ij| for each presynaptic neuron i, since |tanh| <= 1; shape ``(n_pre,)``."""
-    factors = attenuation(projection, steps)[:-1]
-    ages = np.arange(len(factors) - 1, -1, -1)
-    total = float(np.sum(rule.rho**ages * factors))
-    return np.minimum(rule.clamp, np.abs(rule.beta.astype(np.float64)) * maximum * total)
+    # Where the attenuation falls faster than the trace decays, its peak is not at the end.
+    total = peak = 0.0
+    for factor in attenuation(projection, steps)[:-1].tolist():
+        total = rule.rho * total + factor
+        peak = max(peak, total)
+    return np.minimum(rule.clamp, np.abs(rule.beta.astype(np.float64)) * maximum * peak)
 
 
 def _population(
@@ -212,6 +214,8 @@ def _projection(
         membrane = target.membrane_format
         losses.append(_loss(projection.name, "bias", bias, quantise(bias, membrane), membrane))
     input_lsb = source.lsb if source else 1.0
+    # Nothing is gained from weights of zero, whose scale is arbitrary; so with traces below.
+    scale = fmt.lsb if integers.any() else 0.0
     factors = attenuation(projection, settings.steps)
     plasticity = None
     if projection.plasticity is not None:
@@ -225,7 +229,7 @@ def _projection(
         weight=integers.astype(np.int16),
         weight_format=fmt,
         gain=_gain(
-            fmt.lsb * input_lsb / target.membrane_format.lsb * factors,
+            scale * input_lsb / target.membrane_format.lsb * factors,
             settings.arithmetic.gain_bits,
             projection.name,
         ),
@@ -242,10 +246,10 @@ def _gain(ratios: NDArray[np.float64], bits: int, name: str) -> Gain:
         return Gain(np.zeros(len(ratios), np.int32), 0)
     high = (1 << (bits - 1)) - 1
     shift = min(MOST_SHIFT, math.floor(math.log2(high / largest)))
-    if shift < -16:
+    if shift < LEAST_SHIFT:
         raise InputError(
             f"projection {name!r}: the factor from its sums to the membrane is {largest:.3g}, "
-            f"which a {bits}-bit gain cannot hold; rescale weights and threshold together"
+            f"which a {bits}-bit gain cannot hold; set core.gain_bits higher or core.membrane_bits lower"
         )
     return Gain(np.round(ratios * 2.0**shift).astype(np.int32), shift)
 
@@ -282,13 +286,14 @@ def _plasticity(
             f"half of {trace_format.lsb:.3g}, the least they can change by at its learning rates "
             f"(beta up to {np.abs(rule.beta).max(initial=0.0):.3g}); rescale beta, alpha and clamp"
         )
+    scale = trace_format.lsb if rate.any() else 0.0
     losses = [
         _loss(projection.name, "learning rate", rule.beta.astype(np.float64), rate, rate_format)
     ]
     fixed = FixedPlasticity(
         trace_format=trace_format,
         gain=_gain(
-            rule.alpha * trace_format.lsb * input_lsb / target.membrane_format.lsb * factors,
+            rule.alpha * scale * input_lsb / target.membrane_format.lsb * factors,
             arithmetic.gain_bits,
             projection.name,
         ),

@@ -31,7 +31,7 @@ TEACHING = 10.0
 LARGEST_RATE = 0.1
 """Bound on eta (published: the authors' code)."""
 
-INK_MEAN, INK_SPREAD = 0.08, 0.22
+INK_MEAN, INK_SPREAD = 0.08, 0.24
 """Mean and standard deviation of the resized background drawings, ink in [0, 1] (measured)."""
 
 
@@ -52,9 +52,7 @@ class FewShotNet(nn.Module):
             nn.init.xavier_uniform_(convolution.weight, generator=generator)
             nn.init.zeros_(cast(Tensor, convolution.bias))
         span = features**-0.5
-        self.weight = nn.Parameter(
-            (2 * torch.rand(ways, features, generator=generator) - 1) * span
-        )
+        self.weight = nn.Parameter((2 * torch.rand(ways, features, generator=generator) - 1) * span)
         self.alpha = nn.Parameter(0.1 * torch.rand(features, ways, generator=generator))
         self.beta = nn.Parameter(0.1 * torch.rand(ways, generator=generator))
         self.eta = nn.Parameter(torch.full((1,), LARGEST_RATE))
@@ -102,9 +100,7 @@ def draw_episodes(
 
     No drawing is both shown and asked; the classes come in random order in each shot.
     """
-    drawn = [
-        _draw_episode(random, characters, ways, shots, queries) for _ in range(episodes)
-    ]
+    drawn = [_draw_episode(random, characters, ways, shots, queries) for _ in range(episodes)]
     support, shown, query, asked = (np.stack(part) for part in zip(*drawn, strict=True))
     return Episodes(support, shown, query, asked)
 

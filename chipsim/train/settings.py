@@ -124,3 +124,33 @@ class Summary:
     off: float
     hidden_spikes: float
     rule: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FewShotSettings:
+    """Settings of one few-shot training run (variant D); equal settings end in equal weights.
+
+    An update of the optimiser sees ``episodes`` episodes of ``ways`` classes, ``shots`` drawings
+    of each to learn from and ``queries`` of each to ask.  The learning rates fall to 0 along a
+    half cosine over ``updates``.
+    """
+
+    seed: int = 0
+    ways: int = 5
+    shots: int = 1
+    channels: int = 128
+    updates: int = 2000
+    episodes: int = 8
+    queries: int = 3
+    weight_rate: float = 1e-3
+    rule_rate: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """A stretch of few-shot updates: mean loss, training accuracy in percent, seconds."""
+
+    updates: int
+    loss: float
+    train: float
+    seconds: float

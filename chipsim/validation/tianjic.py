@@ -78,10 +78,13 @@ def _steady_step(chip: Chip, network: Callable[[Chip, int], Network], trace: Tra
     return _SteadyStep(two, simulate(network(chip, 3), chip, trace, choices))
 
 
-def _weights(n_pre: int, bias: float) -> dict[str, np.ndarray]:
+def _full(name: str, source: str, target: str, bias: float, delay: int = 0) -> Projection:
+    """Return 256 x 256 synapses so weak that only the bias decides who fires."""
     rng = np.random.default_rng(0)
-    weight = rng.uniform(-0.001, 0.001, (NEURONS, n_pre)).astype(np.float32)
-    return {"weight": weight, "bias": np.full(NEURONS, bias, np.float32)}
+    weight = rng.uniform(-0.001, 0.001, (NEURONS, NEURONS)).astype(np.float32)
+    return Projection(
+        name, source, target, weight, bias=np.full(NEURONS, bias, np.float32), delay=delay
+    )
 
 
 def _ring(chip: Chip, steps: int) -> Network:
@@ -95,7 +98,7 @@ def _ring(chip: Chip, steps: int) -> Network:
             *(Population(name, NEURONS, ALWAYS_FIRING) for name in names),
         ),
         projections=tuple(
-            Projection(f"{a}-{b}", a, b, delay=1, **_weights(NEURONS, 1.0))
+            _full(f"{a}-{b}", a, b, bias=1.0, delay=1)
             for a, b in zip(names, names[1:] + names[:1], strict=True)
         ),
         readout=names[0],
@@ -112,9 +115,7 @@ def _fan(chip: Chip, steps: int) -> Network:
             Population("ones", NEURONS, Input("graded")),
             *(Population(name, NEURONS, ALWAYS_FIRING) for name in names),
         ),
-        projections=tuple(
-            Projection(f"ones-{name}", "ones", name, **_weights(NEURONS, 0.0)) for name in names
-        ),
+        projections=tuple(_full(f"ones-{name}", "ones", name, bias=0.0) for name in names),
         readout=names[0],
     )
 
@@ -128,7 +129,7 @@ def _frames_per_second(chip: Chip, phases: int) -> float:
             Population("in", NEURONS, Input("graded")),
             Population("out", NEURONS, ALWAYS_FIRING),
         ),
-        projections=(Projection("in-out", "in", "out", **_weights(NEURONS, 0.0)),),
+        projections=(_full("in-out", "in", "out", bias=0.0),),
         readout="out",
     )
     trace = Trace("ones", held=np.ones((2, NEURONS), np.uint8))

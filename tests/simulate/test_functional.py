@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipsim.network import LIF, Input, Network, Population, Projection, Trace
-from chipsim.pipeline import Choices, simulate
 from chipsim.quantise.plasticity_mode import in_mode
 from chipsim.simulate.functional import integer_values
 from tests import naive
 from tests.conftest import random_network
-from tests.simulate.tiny import random_run, random_trace, repeated, spike_trace, tiny_chip
+from tests.simulate.tiny import random_run, random_trace, repeated, simulated, spike_trace, tiny_chip
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -69,7 +68,7 @@ def test_every_sample_starts_from_rest(seed: int) -> None:
     rng = np.random.default_rng(seed)
     network = random_network(rng)
     trace = random_trace(network, rng, 3)
-    results = simulate(network, tiny_chip(), repeated(trace, 2))
+    results = simulated(network, tiny_chip(), repeated(trace, 2))
     spikes = results.activity.answers.spikes
     np.testing.assert_array_equal(spikes[:3], spikes[3:])
 
@@ -82,8 +81,8 @@ def test_plasticity_off_is_the_network_without_rules(seed: int) -> None:
     bare = replace(
         network, projections=tuple(replace(p, plasticity=None) for p in network.projections)
     )
-    off = simulate(network, tiny_chip(), trace, Choices(plasticity="off"))
-    without = simulate(bare, tiny_chip(), trace)
+    off = simulated(network, tiny_chip(), trace, plasticity="off")
+    without = simulated(bare, tiny_chip(), trace)
     np.testing.assert_array_equal(
         off.activity.answers.spikes, without.activity.answers.spikes
     )
@@ -106,8 +105,8 @@ def test_plasticity_frozen_is_the_network_with_folded_weights(seed: int) -> None
                 change = np.float32(p.plasticity.alpha) * p.plasticity.stored_trace[pre, post]
                 weight[post, pre] += change
         folded.append(replace(p, weight=weight, plasticity=None))
-    frozen = simulate(network, tiny_chip(), trace, Choices(plasticity="frozen"))
-    plain = simulate(replace(network, projections=tuple(folded)), tiny_chip(), trace)
+    frozen = simulated(network, tiny_chip(), trace, plasticity="frozen")
+    plain = simulated(replace(network, projections=tuple(folded)), tiny_chip(), trace)
     np.testing.assert_array_equal(
         frozen.activity.answers.spikes, plain.activity.answers.spikes
     )
@@ -120,7 +119,7 @@ def test_the_float_reference_is_the_float_network(seed: int, mode: str) -> None:
     rng = np.random.default_rng(seed)
     network = random_network(rng)
     trace = random_trace(network, rng, 2)
-    results = simulate(network, tiny_chip(), trace, Choices(plasticity=mode))  # type: ignore[arg-type]
+    results = simulated(network, tiny_chip(), trace, plasticity=mode)  # type: ignore[arg-type]
     values = trace.values.astype(float) * trace.scale
     values = values[:, None] if trace.held is not None else values
     spikes, potentials = naive.run_float(in_mode(network, mode), values)  # type: ignore[arg-type]
@@ -155,7 +154,7 @@ def test_input_integers() -> None:
     weights = rng.normal(0, 0.01, (1, 256)).astype(np.float32)
     network = Network("n", 1, (graded, layer), (Projection("p", "in", "out", weights),), "out")
     trace = Trace("ramp", scale=1 / 255, held=images)
-    fixed = simulate(network, tiny_chip("core.axons=256"), trace).fixed
+    fixed = simulated(network, tiny_chip("core.axons=256"), trace).fixed
     np.testing.assert_array_equal(integer_values(fixed.inputs, trace)[0, 0], np.arange(256))
     halves = Trace("halves", scale=1.0, held=np.array([[0.5, 0.25] * 128]))
     np.testing.assert_array_equal(integer_values(fixed.inputs, halves)[0, 0], [128, 64] * 128)
@@ -163,7 +162,7 @@ def test_input_integers() -> None:
 
 
 def test_a_single_sample_and_step() -> None:
-    results = simulate(
+    results = simulated(
         replace(random_network(np.random.default_rng(0)), steps=1),
         tiny_chip(),
         spike_trace(np.ones((1, 1, random_network(np.random.default_rng(0)).populations[0].size))),

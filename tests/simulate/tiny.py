@@ -39,12 +39,17 @@ def random_trace(network: Network, rng: np.random.Generator, samples: int) -> Tr
     return Trace("random", scale=1 / 255, graded=values.astype(np.uint8))
 
 
-def random_run(seed: int, samples: int = 2, chip: Chip | None = None, **choices: Any) -> Results:
+def simulated(network: Network, chip: Chip, trace: Trace, **choices: Any) -> Results:
+    """Run ``trace`` on ``network`` with the given `Choices`."""
+    return simulate(network, chip, trace, Choices(**choices))
+
+
+def random_run(case: int, samples: int = 2, chip: Chip | None = None, **choices: Any) -> Results:
     """A random network with a random trace, mapped by the real mapper onto a tiny chip."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(case)
     network = random_network(rng)
     trace = random_trace(network, rng, samples)
-    return simulate(network, chip or tiny_chip(), trace, Choices(**choices))
+    return simulated(network, chip or tiny_chip(), trace, **choices)
 
 
 def relay(

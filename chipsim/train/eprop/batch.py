@@ -96,7 +96,7 @@ def run_batch(
     for trial in trials:
         tape = run(constants, weights, trial)
         judgement = judge(trial, tape.output)
-        fired = np.bincount(tape.spikes.index, minlength=len(spikes))
+        fired = np.bincount(tape.spikes.neuron, minlength=len(spikes))
         if rule is not None:
             _add_gradient(constants, weights, trial, tape, judgement, fired, rule, gradients)
         spikes += fired
@@ -120,7 +120,7 @@ def run(constants: EpropConstants, weights: EpropWeights, trial: Trial) -> Tape:
     psi = np.empty((trial.steps, neurons), real)
     tape = Tape(psi, spikes, np.empty((trial.steps, outputs), real))
     run_trial(constants, weights, trial.inputs, tape)
-    held = Events(spikes.first, spikes.index[: spikes.first[-1]])
+    held = Events(spikes.first, spikes.neuron[: spikes.first[-1]])
     return Tape(psi, held, tape.output)
 
 

@@ -36,7 +36,7 @@ updates of ``W_out^T``, and both lose a share of themselves at each update (Kole
 The same gradient without traces per synapse, running time backwards from 0 (all per neuron)::
 
     Ebar_k,t = kappa Ebar_k,t+1 + (1 - kappa) E_k,t
-    d_j,t    = psi_j,t (sum_k B_jk Ebar_k,t + rate_j + lb_j,t+1),  rate_j the factor of sum_t e above
+    d_j,t    = psi_j,t (sum_k B_jk Ebar_k,t + rate_j + lb_j,t+1);   rate_j: factor of sum_t e
     lb_j,t   = rho lb_j,t+1 - beta_j d_j,t
     lv_j,t   = alpha lv_j,t+1 + d_j,t
     G_ji     = sum_t zeta lv_j,t x_i,t;      G_out,kj = sum_t Ebar_k,t z_j,t

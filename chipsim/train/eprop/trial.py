@@ -56,7 +56,7 @@ def raster(spikes: Events, neurons: int) -> NDArray[np.bool_]:
     """Return events as ``(T, neurons)`` flags."""
     flags = np.zeros((len(spikes.first) - 1, neurons), np.bool_)
     steps = np.repeat(np.arange(len(flags)), np.diff(spikes.first))
-    flags[steps, spikes.index[: spikes.first[-1]]] = True
+    flags[steps, spikes.neuron[: spikes.first[-1]]] = True
     return flags
 
 

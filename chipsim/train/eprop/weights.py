@@ -92,9 +92,7 @@ def update(
         weights.feedback[:] *= keep
 
 
-def _step(
-    gradient: Reals, first: Reals, second: Reals, number: int, optimiser: Optimiser
-) -> Reals:
+def _step(gradient: Reals, first: Reals, second: Reals, number: int, optimiser: Optimiser) -> Reals:
     """Return what to subtract, following Adam's moments in place."""
     real = gradient.dtype.type
     rate = optimiser.rate_at(number)

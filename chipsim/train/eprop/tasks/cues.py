@@ -1,4 +1,4 @@
-"""Evidence accumulation: were there more cues on the left or on the right?
+"""Evidence accumulation: to say whether there were more cues on the left or on the right.
 
 Constants: the tutorial of Bellec et al. 2020 (IGITUGraz/eligibility_propagation), published.
 Inputs 0-9 spike for left cues, 10-19 for right ones, 20-29 ask for the answer, 30-39 are noise.

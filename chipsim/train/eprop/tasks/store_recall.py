@@ -7,6 +7,8 @@ recall; every symbol but recall carries a random bit, store the one to keep.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from chipsim.train.eprop.tasks.spikes import poisson
@@ -59,5 +61,5 @@ def draw_commands(random: np.random.Generator) -> tuple[int, ...]:
                 command = last = STORE if last == RECALL else RECALL
             commands.append(command)
         answered = RECALL in commands and last == RECALL
-        if answered and (STORE, RECALL) not in zip(commands, commands[1:], strict=False):
+        if answered and (STORE, RECALL) not in pairwise(commands):
             return tuple(commands)

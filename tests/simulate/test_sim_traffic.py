@@ -1,0 +1,171 @@
+"""Packets of whole runs: each where and when the mapping says, none lost, none invented."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chipsim.errors import ConservationError
+from chipsim.mapping.model import INPUT_PORT
+from chipsim.mesh import reference
+from chipsim.simulate import traffic
+from tests.simulate import plain
+from tests.simulate.tiny import random_run, tiny_chip
+
+
+def captured(seed: int, **choices: Any) -> tuple[Any, list[list[tuple[int, int, int]]]]:
+    """A run, and the packets of every phase as they were given to the mesh."""
+    phases: list[list[tuple[int, int, int]]] = []
+    run_phases = traffic.run_phases
+
+    def listen(fabric: Any, trees: Any, packets: Any, **options: Any) -> Any:
+        columns = (packets.injector, packets.inject, packets.tree)
+        rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        ends = packets.phase_ptr.tolist()
+        phases.extend(rows[a:b] for a, b in zip(ends, ends[1:], strict=False))
+        return run_phases(fabric, trees, packets, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traffic, "run_phases", listen)
+        results = random_run(seed, **choices)
+    return results, phases
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["tree", "unicast"]))
+def test_every_packet_is_where_and_when_the_mapping_says(seed: int, multicast: str) -> None:
+    results, phases = captured(seed, chip=tiny_chip(f"mesh.multicast={multicast}"))
+    expected = plain.packets(results)
+    assert len(phases) == len(expected)
+    for got, wanted in zip(phases, expected, strict=True):
+        port = results.chip.cores
+        blurred = Counter((i, -1 if i == port else cycle, tree) for i, cycle, tree in got)
+        assert blurred == wanted
+        # The input port sends one packet a cycle, without gaps.
+        assert [cycle for i, cycle, _ in got if i == port] == list(
+            range(sum(i == port for i, _, _ in got))
+        )
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["tree", "unicast"]))
+def test_packets_times_targets_are_delivered(seed: int, multicast: str) -> None:
+    results = random_run(seed, chip=tiny_chip(f"mesh.multicast={multicast}"))
+    mesh, flows = results.mesh, results.mapping.flows
+    targets = np.array([len(flow.targets) for flow in flows], np.int64)
+    assert mesh.deliveries == int((mesh.packets * targets).sum())
+    assert mesh.deliveries == int(mesh.link_flits[:, 4].sum())
+    delivered = Counter()
+    for flow, packets in zip(flows, mesh.packets.tolist(), strict=True):
+        for target in flow.targets:
+            delivered[results.mapping.placement[target]] += packets
+    assert mesh.link_flits[:, 4].tolist() == [delivered[c] for c in range(results.chip.cores)]
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1))
+def test_spikes_are_sent_once_by_multicast(seed: int) -> None:
+    """Neurons whose spikes one flow carries make as many packets as spikes; silent ends none."""
+    results = random_run(seed)
+    spikes = results.activity.answers
+    for population in results.fixed.populations:
+        fired = spikes.of(population.name).sum(axis=(0, 1), dtype=np.int64)
+        carried = np.zeros(population.size, np.int64)
+        packets = 0
+        for flow, sent in zip(results.mapping.flows, results.mesh.packets, strict=True):
+            if flow.kind == "spike" and flow.population == population.name:
+                carried[flow.first : flow.first + flow.count] += 1
+                packets += int(sent)
+        heard = any(p.source == population.name for p in results.fixed.projections)
+        assert (carried == int(heard)).all()
+        assert packets == (int(fired.sum()) if heard else 0)
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_unicast_delivers_the_same_over_more_hops(seed: int) -> None:
+    tree = random_run(seed)
+    unicast = random_run(seed, chip=tiny_chip("mesh.multicast=unicast"))
+    assert unicast.mesh.deliveries == tree.mesh.deliveries
+    assert unicast.mesh.link_flits.sum() >= tree.mesh.link_flits.sum()
+    assert unicast.mesh.packets.sum() >= tree.mesh.packets.sum()
+    shared = any(
+        len(flow.targets) > 1 and packets
+        for flow, packets in zip(tree.mapping.flows, tree.mesh.packets, strict=True)
+    )
+    assert (unicast.mesh.packets.sum() > tree.mesh.packets.sum()) == shared
+    np.testing.assert_array_equal(
+        unicast.activity.answers.spikes, tree.activity.answers.spikes
+    )
+    np.testing.assert_array_equal(unicast.mesh.link_flits[:, 4], tree.mesh.link_flits[:, 4])
+
+
+@pytest.mark.parametrize("seed", [1, 4, 8, 15])
+def test_the_mesh_is_that_of_the_reference(seed: int) -> None:
+    """The same run with the mesh simulated by simpy gives the same arrivals and counters."""
+    compiled = random_run(seed).mesh
+
+    def slowly(fabric: Any, trees: Any, packets: Any, threads: int) -> Any:
+        return reference.run_phases(fabric, trees, packets)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traffic, "run_phases", slowly)
+        plainly = random_run(seed).mesh
+    for name in ("last_arrival", "link_flits", "packets", "sent"):
+        np.testing.assert_array_equal(getattr(plainly, name), getattr(compiled, name))
+    for name in ("deliveries", "latency_sum", "latency_max"):
+        assert getattr(plainly, name) == getattr(compiled, name)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_threads_and_calls_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = random_run(seed, 4)
+    for threads, size in ((2, 512), (1, 3), (2, 7)):
+        monkeypatch.setattr(traffic, "PHASES_PER_CALL", size)
+        again = random_run(seed, 4, threads=threads)
+        for name in ("last_arrival", "link_flits", "packets", "sent"):
+            np.testing.assert_array_equal(getattr(again.mesh, name), getattr(whole.mesh, name))
+        assert again.mesh.latency_sum == whole.mesh.latency_sum
+        assert again.mesh.latency_max == whole.mesh.latency_max
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_fewer_phases_time_less_and_count_all(seed: int) -> None:
+    whole = random_run(seed, 3).mesh
+    part = random_run(seed, 3, mesh_phases=4).mesh
+    assert (part.simulated, part.phases) == (min(4, whole.phases), whole.phases)
+    np.testing.assert_array_equal(part.packets, whole.packets)
+    np.testing.assert_array_equal(part.last_arrival, whole.last_arrival[: part.simulated])
+    assert part.sent.sum() <= whole.sent.sum()
+    assert part.deliveries <= whole.deliveries
+
+
+def test_a_lost_flit_is_noticed() -> None:
+    run_phases = traffic.run_phases
+
+    def lossy(*arguments: Any, **options: Any) -> Any:
+        result = run_phases(*arguments, **options)
+        result.link_flits[tuple(np.argwhere(result.link_flits)[0])] -= 1
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traffic, "run_phases", lossy)
+        with pytest.raises(ConservationError, match="flits left"):
+            random_run(1)
+
+
+def test_ports_of_trees() -> None:
+    """Every multicast tree starts at its sender's router and ends exactly at its targets."""
+    for seed in range(10):
+        results = random_run(seed)
+        masks = traffic.port_masks(results.mapping.routes, results.chip.cores)
+        for flow, mask in zip(results.mapping.flows, masks, strict=True):
+            ends = np.flatnonzero(mask & 16).tolist()
+            assert ends == sorted(results.mapping.placement[t] for t in flow.targets)
+            start = 0 if flow.source == INPUT_PORT else results.mapping.placement[flow.source]
+            assert mask[start]
