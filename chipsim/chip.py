@@ -95,20 +95,51 @@ class Core:
     memory: Mapping[str, int]
 
 
+MESH_STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+TRIANGLE_STEPS = ((1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1))
+STEP_NAMES: Mapping[tuple[int, int], str] = {
+    (1, 0): "east",
+    (-1, 0): "west",
+    (0, 1): "north",
+    (0, -1): "south",
+    (1, 1): "north-east",
+    (-1, -1): "south-west",
+}
+"""What a link adds to x and y, by port: east, west, north, south of a mesh or torus; SpiNNaker's
+links 0 to 5 (east, north-east, north, west, south-west, south) of a triangular torus."""
+
+
+@dataclass(frozen=True)
+class Dead:
+    """What of a mesh does not work: core numbers, router numbers, (router, link port) pairs."""
+
+    cores: tuple[int, ...] = ()
+    routers: tuple[int, ...] = ()
+    links: tuple[tuple[int, int], ...] = ()
+
+
 @dataclass(frozen=True)
 class Mesh:
-    """The routing mesh: ``width x height`` routers, one core each.
+    """The routing mesh: ``width x height`` routers, ``cores_per_router`` cores each.
 
-    A packet of one flit takes ``hop_cycles`` from one router's input to the next one's,
-    ``buffer_flits`` wait in each input buffer, a freed slot is known upstream ``credit_cycles``
-    later.  ``io`` is the router at which input enters the chip.  A packet carries ``payload_bits``;
+    A flit takes ``hop_cycles`` from one router's input to the next one's; ``buffer_flits`` wait in
+    each virtual channel's buffer, a freed slot is known upstream ``credit_cycles`` later.  ``io``
+    is the router at which input enters the chip.  A packet carries ``payload_bits``;
     ``table_entry_bytes`` is what a multicast tree costs in each router it passes.
+
+    A packet is one flit, or, where ``flit_bits`` is set, as many as its header and payload need.
+    A link carries a flit every ``link_interval`` cycles in one of ``vcs`` channels; a head that
+    stood behind another packet takes ``head_cycles`` more; with ``flow`` cut_through a packet
+    moves on only where all of it has room.
+
+    Routers may stand on several chips of ``chip_width x chip_height`` (0: one chip), whose links
+    to each other take ``chip_hop_cycles`` and carry a flit every ``chip_link_interval`` cycles.
     """
 
-    topology: Literal["mesh"]
+    topology: Literal["mesh", "torus", "triangular"]
     width: int
     height: int
-    routing: Literal["xy"]
+    routing: Literal["xy", "west_first", "odd_even"]
     multicast: Literal["tree", "unicast"]
     hop_cycles: int
     buffer_flits: int
@@ -116,11 +147,86 @@ class Mesh:
     payload_bits: int
     table_entry_bytes: int
     io: tuple[int, int]
+    cores_per_router: int = 1
+    vcs: int = 1
+    flow: Literal["wormhole", "cut_through"] = "wormhole"
+    link_interval: int = 1
+    head_cycles: int = 0
+    flit_bits: int = 0
+    header_bits: int = 0
+    chip_width: int = 0
+    chip_height: int = 0
+    chip_hop_cycles: int = 0
+    chip_link_interval: int = 1
+    dead: Dead = Dead()
 
     @property
     def routers(self) -> int:
         """Number of routers; router ``r`` is at ``(r % width, r // width)``."""
         return self.width * self.height
+
+    @property
+    def cores(self) -> int:
+        """Number of cores, dead ones too; core ``c`` is at router ``c // cores_per_router``."""
+        return self.routers * self.cores_per_router
+
+    @property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """What each link port adds to x and y."""
+        return TRIANGLE_STEPS if self.topology == "triangular" else MESH_STEPS
+
+    @property
+    def links(self) -> int:
+        """Number of link ports of a router; the ports to its cores come after them."""
+        return len(self.steps)
+
+    @property
+    def wraps(self) -> bool:
+        """Whether links lead around the edges."""
+        return self.topology != "mesh"
+
+    @property
+    def working_cores(self) -> tuple[int, ...]:
+        """The cores that are not dead and whose router is not, ascending."""
+        dead = set(self.dead.cores)
+        for router in self.dead.routers:
+            dead.update(range(router * self.cores_per_router, (router + 1) * self.cores_per_router))
+        return tuple(core for core in range(self.cores) if core not in dead)
+
+    def router_of(self, core: int) -> int:
+        """Return the router a core is at."""
+        return core // self.cores_per_router
+
+    def local_bit(self, core: int) -> int:
+        """Return the port to a core as a bit of `Route.ports`."""
+        return 1 << (self.links + core % self.cores_per_router)
+
+    def flits(self, bits: int) -> int:
+        """Return the flits of a packet with ``bits`` of payload."""
+        if not self.flit_bits:
+            return 1
+        return max(1, -(-(self.header_bits + bits) // self.flit_bits))
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Say where packets can block each other for good (deadlock), empty where they cannot.
+
+        Dimension order, datelines on rings and the forbidden turns of adaptive routing keep
+        unicast packets and one-flit trees apart; see docs/mesh.md.
+        """
+        words = []
+        if self.dead.routers or self.dead.links:
+            words.append(
+                "ways around dead routers and links are shortest, not in dimension order, so "
+                "packets can block each other for good under load (deadlock)"
+            )
+        worms = self.flits(self.payload_bits) > 1 and self.flow == "wormhole"
+        if worms and self.multicast == "tree":
+            words.append(
+                "multicast packets of several flits can block each other for good where they fork "
+                "(deadlock); flow: cut_through or multicast: unicast rules that out"
+            )
+        return tuple(words)
 
 
 @dataclass(frozen=True)
@@ -157,4 +263,4 @@ class Chip:
     @property
     def cores(self) -> int:
         """Number of cores."""
-        return self.mesh.routers
+        return self.mesh.cores

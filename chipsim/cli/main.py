@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from chipsim import __version__
-from chipsim.cli import chips, describe, map_command, noc, report, run_command, train, validate
+from chipsim.cli import chips, describe, map_command, noc, report, run_command, study, train, validate
 from chipsim.errors import ChipsimError
 
-COMMANDS = (map_command, run_command, train, chips, describe, validate, report, noc)
+COMMANDS = (map_command, run_command, study, train, chips, describe, validate, report, noc)
 
 INTERRUPTED = 130
 """What a shell expects of a program stopped by Ctrl-C."""

@@ -10,7 +10,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from chipsim.cli import train_eprop, train_measure
+from chipsim.cli import train_continual, train_eprop, train_fewshot, train_measure
 from chipsim.cli.train_options import add_threads, interrupted, real, require_torch, whole
 from chipsim.train.settings import TASKS, Dynamics, Settings
 
@@ -42,6 +42,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_training(hp)
     _add_dynamics(hp)
     train_measure.add_parser(kinds)
+    train_fewshot.add_parser(kinds)
+    train_continual.add_parser(kinds)
     train_eprop.add_parser(kinds)
 
 

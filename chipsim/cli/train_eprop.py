@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = RECIPES[args.task]
     job = Job(
         out=args.out or Path(f"models/eprop_{args.task.replace('-', '_')}.npz"),
-        settings=_settings(args),
+        settings=settings_of(args),
         checkpoint_every=args.checkpoint_every or recipe.checkpoint_every,
         test_trials=args.test_trials,
         trace=args.trace,
@@ -71,10 +71,12 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=whole(1), help="trials an update")
     add("--optimiser", choices=("sgd", "adam"), help="with a rate of its own: give --rate too")
     add("--rate", type=real(above=True), help="learning rate")
+    add("--fall", type=real(high=1.0), help="factor on the learning rate after every --fall-every")
+    add("--fall-every", type=whole(0), metavar="N", help="iterations; 0: the rate stays")
     add("--rate-cost", type=real(), help="of firing rates other than 10 Hz")
     add("--curriculum", action="store_true", help="cues: learn 1, 3, 5, then 7 cues")
     add("--stop-score", type=real(), metavar="X",
-        help="stop when the last 8 batches scored X or less (error or normalised MSE)")  # fmt: skip
+        help="stop when the last 8 batches scored X or less (0: hardly ever)")  # fmt: skip
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +85,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("--alif", type=whole(0), help="ALIF neurons")
 
 
-def _settings(args: argparse.Namespace) -> Settings:
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Return the settings that options and recipe make; InputError if they do not go together."""
     from chipsim.train.eprop.recipes import RECIPES
 
     recipe = RECIPES[args.task]
@@ -112,7 +115,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         iterations=args.iterations or recipe.iterations,
         batch=args.batch or recipe.batch,
         curriculum=args.curriculum,
-        stop_score=args.stop_score,
+        stop_score=recipe.stop_score if args.stop_score is None else args.stop_score,
     )
 
 
@@ -120,4 +123,10 @@ def _optimiser(args: argparse.Namespace, own: Optimiser) -> Optimiser:
     kind = args.optimiser or own.kind
     if kind != own.kind and args.rate is None:
         raise InputError(f"--optimiser {kind}: give its --rate; {own.kind} has {own.rate:g}")
-    return replace(own, kind=kind, rate=own.rate if args.rate is None else args.rate)
+    return replace(
+        own,
+        kind=kind,
+        rate=own.rate if args.rate is None else args.rate,
+        fall=own.fall if args.fall is None else args.fall,
+        fall_every=own.fall_every if args.fall_every is None else args.fall_every,
+    )

@@ -1,8 +1,8 @@
 """Crossbar cores in integer arithmetic, over all slices of a chip and all steps of a sample.
 
 One call runs many samples.  Everything is a plain array, laid out as `chipsim.kernels.layout`
-says.  ``tests/naive.py`` holds the plain twin: the same integers, one synapse at a time.  Learning is
-in `chipsim.kernels.plasticity`.
+says.  ``tests/naive.py`` holds the plain twin: the same integers, one synapse at a time.
+Learning is in `chipsim.kernels.plasticity`.
 """
 
 from __future__ import annotations

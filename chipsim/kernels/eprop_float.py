@@ -3,7 +3,7 @@
 The equations are those of `chipsim.train.eprop.rule`, whose symbols name the constants here.  All
 reals of one call are of one type (float32 to train, float64 to compare with other programs).
 ``T`` steps, ``n`` recurrent neurons, rows of synapses by presynaptic neuron.
-``tests/train/plain_eprop.py`` holds the plain twin.
+``tests/naive_eprop.py`` holds the plain twin.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Events(NamedTuple):
 class Tape(NamedTuple):
     """What a trial leaves: psi ``(T, n)``, its spikes and the readout ``(T, n_out)``.
 
-    ``spikes.neuron`` has room for ``T * n`` spikes; ``spikes.first[T]`` tells how many there are.
+    `run_trial` needs room for ``T * n + 1`` spikes; ``spikes.first[T]`` tells how many there are.
     """
 
     psi: Reals
@@ -95,7 +95,7 @@ def _add_to_rows(rows: Any, events: Any, t: int, change: Any) -> None:
 
 @inlined
 def _neurons(c: Any, current: Any, v: Any, a: Any, z: Any, waits: Any, psi: Any) -> None:
-    """One step of all neurons, without a branch so that it is vectorised."""
+    """One step of all neurons, all alike."""
     for j in range(len(v)):
         v[j] = c.alpha * v[j] + c.zeta * current[j] - c.threshold * z[j]
         a[j] = c.rho * a[j] + z[j]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from chipsim import chip as model
-from chipsim.chip import Arithmetic, Chip, Choice, Constant, Core, Mesh, Phase
+from chipsim.chip import Arithmetic, Chip, Core, Phase
 from chipsim.config import Section, apply_overrides, read_yaml
 from chipsim.errors import InputError
 from chipsim.load import chip_schema as schema
-from chipsim.provenance import Quantity
+from chipsim.load.chip_leaves import Leaves
+from chipsim.load.chip_mesh import read_mesh
 from chipsim.yaml_tree import shown
 
 _CHIPS = Path(model.__file__).parent / "chips"
@@ -56,17 +56,18 @@ def _locate(name_or_path: str) -> Path:
 
 def chip_from_section(root: Section) -> Chip:
     """Build a chip of the parsed chip file ``root``; raises `InputError`."""
-    leaves = _Leaves()
+    leaves = Leaves()
     name = root.text("chip")
     if not _NAME.fullmatch(name):
         raise root.error("chip", "expected a name of letters, digits, '.', '_' and '-'")
     clock = leaves.number(root, "clock", schema.CLOCK)
-    mesh = _mesh(root.section("mesh"), leaves)
+    mesh = read_mesh(root.section("mesh"), leaves)
     phase = _phase(root.section("phase"), leaves)
     core = _core(root.section("core"), leaves)
     kind = schema.CORE_KINDS[core.kind]
     energy = root.section("energy")
-    for action in kind.actions:
+    actions = [*kind.actions, *(action for action in kind.optional if energy.has(action))]
+    for action in actions:
         leaves.number(energy, action, schema.PRICE)
     power = root.section("power")
     leaves.number(power, "static", schema.STATIC_POWER)
@@ -77,69 +78,14 @@ def chip_from_section(root: Section) -> Chip:
         mesh=mesh,
         phase=phase,
         core=core,
-        prices={action: leaves.constants[f"energy.{action}"] for action in kind.actions},
+        prices={action: leaves.constants[f"energy.{action}"] for action in actions},
         static_power=leaves.constants["power.static"],
         constants=leaves.constants,
         choices=leaves.choices,
     )
 
 
-class _Leaves:
-    """Collects the constants and choices of a chip, by key path, as they are read."""
-
-    def __init__(self) -> None:
-        self.constants: dict[str, Constant] = {}
-        self.choices: dict[str, Choice] = {}
-
-    def number(self, section: Section, key: str, quantity: Quantity) -> float:
-        constant = section.constant(
-            key, quantity.dimension, whole=quantity.whole, bounds=quantity.bounds
-        )
-        self.constants[section.path_of(key)] = constant
-        return constant.value
-
-    def whole(self, section: Section, table: Mapping[str, Quantity]) -> dict[str, int]:
-        return {key: int(self.number(section, key, table[key])) for key in table}
-
-    def word(self, section: Section, key: str, owner: type[Any]) -> Any:
-        choice = section.sourced_choice(key, schema.words(owner, key))
-        self.choices[section.path_of(key)] = choice
-        return choice.value
-
-
-def _mesh(section: Section, leaves: _Leaves) -> Mesh:
-    numbers = leaves.whole(section, schema.MESH)
-    mesh = Mesh(
-        topology=leaves.word(section, "topology", Mesh),
-        routing=leaves.word(section, "routing", Mesh),
-        multicast=leaves.word(section, "multicast", Mesh),
-        io=_io(section, leaves),
-        **numbers,
-    )
-    x, y = mesh.io
-    if x >= mesh.width or y >= mesh.height or not _on_edge(mesh):
-        raise section.error(
-            "io",
-            f"expected a router on the edge of the {mesh.width} x {mesh.height} mesh "
-            f"(x in 0..{mesh.width - 1}, y in 0..{mesh.height - 1}), got [{x}, {y}]",
-        )
-    return mesh
-
-
-def _io(section: Section, leaves: _Leaves) -> tuple[int, int]:
-    quantity = schema.IO
-    pair = section.constants("io", quantity.dimension, 2, whole=True, bounds=quantity.bounds)
-    for index, constant in enumerate(pair):
-        leaves.constants[f"{section.path_of('io')}[{index}]"] = constant
-    return int(pair[0].value), int(pair[1].value)
-
-
-def _on_edge(mesh: Mesh) -> bool:
-    x, y = mesh.io
-    return x in (0, mesh.width - 1) or y in (0, mesh.height - 1)
-
-
-def _phase(section: Section, leaves: _Leaves) -> Phase:
+def _phase(section: Section, leaves: Leaves) -> Phase:
     phase = Phase(mode=leaves.word(section, "mode", Phase), **leaves.whole(section, schema.PHASE))
     if phase.mode == "fixed" and phase.sync_cycles >= phase.cycles:
         raise section.error(
@@ -149,7 +95,7 @@ def _phase(section: Section, leaves: _Leaves) -> Phase:
     return phase
 
 
-def _core(section: Section, leaves: _Leaves) -> Core:
+def _core(section: Section, leaves: Leaves) -> Core:
     kind = leaves.word(section, "kind", Core)
     memory = section.section("memory")
     sizes = dict.fromkeys(schema.CORE_KINDS[kind].memories, schema.MEMORY)
@@ -161,7 +107,7 @@ def _core(section: Section, leaves: _Leaves) -> Core:
     )
 
 
-def _arithmetic(section: Section, leaves: _Leaves) -> Arithmetic:
+def _arithmetic(section: Section, leaves: Leaves) -> Arithmetic:
     return Arithmetic(
         rounding=leaves.word(section, "rounding", Arithmetic),
         overflow=leaves.word(section, "overflow", Arithmetic),

@@ -35,6 +35,22 @@ MESH: Mapping[str, Quantity] = {
 }
 IO = _whole(0, 1023)
 
+MESH_OPTIONS: Mapping[str, Quantity] = {
+    "cores_per_router": _whole(1, 4),
+    "vcs": _whole(1, 8),
+    "link_interval": _whole(1, 1024),
+    "head_cycles": _whole(0, 1023),
+    "flit_bits": _whole(1, 4096),
+    "header_bits": _whole(0, 4096),
+    "chip_width": _whole(1, 1024),
+    "chip_height": _whole(1, 1024),
+    "chip_hop_cycles": _whole(1, 1024),
+    "chip_link_interval": _whole(1, 1024),
+}
+"""Keys of the mesh that may be left out."""
+MOST_CORES_PER_ROUTER: Mapping[str, int] = {"mesh": 4, "torus": 3, "triangular": 1}
+"""Eight ports a router, less its links and, where no edge is free for it, the chip's input."""
+
 PHASE: Mapping[str, Quantity] = {
     "cycles": _whole(1, 10**9),
     "sync_cycles": _whole(0, 10**9),
@@ -63,10 +79,11 @@ ARITHMETIC: Mapping[str, Quantity] = {
 
 @dataclass(frozen=True)
 class CoreKind:
-    """The memories a kind of core has and the actions it is priced by."""
+    """The memories a kind of core has, the actions it is priced by, and those it may be."""
 
     memories: tuple[str, ...]
     actions: tuple[str, ...]
+    optional: tuple[str, ...] = ()
 
 
 CORE_KINDS: Mapping[str, CoreKind] = {
@@ -83,6 +100,7 @@ CORE_KINDS: Mapping[str, CoreKind] = {
             "router_hop",
             "core_cycle",
         ),
+        optional=("hop_bit", "chip_hop"),
     ),
 }
 

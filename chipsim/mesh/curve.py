@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.errors import InputError
+from chipsim.mesh.adaptive import permitted_ways
 from chipsim.mesh.fabric import Bytes, Int64, Packets, PhaseResults
-from chipsim.mesh.topology import Topology, unicast_trees
+from chipsim.mesh.topology import unicast_trees
 from chipsim.mesh.traffic import bernoulli
 from chipsim.mesh.wormhole import run_phases
-from chipsim.mesh.wormhole_layout import Channels
+from chipsim.mesh.wormhole_layout import TREES, Channels
 
 TREE_BYTES = 1 << 30
 UNSTABLE_SHORTFALL = 0.05
@@ -42,14 +43,17 @@ class Point:
     link_load: NDArray[np.float64]
 
 
-def _ways(topology: Topology) -> Bytes:
-    """Return the unicast ways, InputError where the table would be too large."""
+def ways_of(channels: Channels) -> Bytes:
+    """Return the way (or permitted ways) to each core, InputError if the table is too large."""
+    topology = channels.topology
     size = topology.cores * topology.routers
     if size > TREE_BYTES:
         raise InputError(
             f"mesh: {topology.width} x {topology.height} routers need a table of {size} bytes for "
             f"all ways, {TREE_BYTES} allowed; choose a smaller mesh"
         )
+    if channels.routing != TREES:
+        return permitted_ways(topology, channels.routing)
     return unicast_trees(topology)
 
 
@@ -72,7 +76,7 @@ def latency_curve(
         if value < (0 if name == "warm-up" else 1):
             raise InputError(f"{name}: {value} given, it must be positive")
     topology = channels.topology
-    ways = _ways(topology)
+    ways = ways_of(channels)
 
     def measure(load: float) -> Point:
         stream = bernoulli(topology, pattern, load, flits, window + 2 * warm_up, seed)

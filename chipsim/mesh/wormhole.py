@@ -12,6 +12,7 @@ import numpy as np
 
 from chipsim.errors import InputError
 from chipsim.kernels.compiled import compiled
+from chipsim.mesh.adaptive import check_ways, one_way
 from chipsim.mesh.checks import (
     NO_ARRIVALS,
     check_conservation,
@@ -26,6 +27,7 @@ from chipsim.mesh.layout import Book, Phase
 from chipsim.mesh.phases import CHUNKS_PER_THREAD, by_cycle, chunks
 from chipsim.mesh.wormhole_kernel import run_phase
 from chipsim.mesh.wormhole_layout import (
+    TREES,
     Channels,
     Load,
     Routers,
@@ -107,6 +109,7 @@ def run_phases(
     As `chipsim.mesh.engine.run_phases`, but ``flits`` (int32, (packets,)) is the size of each
     packet, ``trees`` is uint8 (trees, routers) with link ports first and local ports after them,
     ``link_flits`` has the topology's ports, and arrivals name cores and the cycle of the tail.
+    With an adaptive routing of the channels ``trees`` are `chipsim.mesh.adaptive.permitted_ways`.
     Packets of several flits can block each other for good when they fork (or where trees are not
     in dimension order); that is reported as InputError.
     """
@@ -115,10 +118,14 @@ def run_phases(
     flits = np.ascontiguousarray(flits, dtype=np.int32)
     _check_flits(channels, flits, packets)
     leads, links, roots = topology.leads, topology.links, channels.injector_router
-    cores, expected = check_traffic(leads, links, roots, trees, packets, threads)
+    followed = trees
+    if channels.routing != TREES:
+        check_ways(topology, channels.routing, trees)
+        followed = one_way(trees)
+    cores, expected = check_traffic(leads, links, roots, followed, packets, threads)
     arrivals = NO_ARRIVALS
     if detail:
-        arrivals = room_for_arrivals(leads, links, roots, trees, cores, packets)
+        arrivals = room_for_arrivals(leads, links, roots, followed, cores, packets)
     sizes, ways = lay_sizes(channels), lay_ways(channels, trees)
     load = Load(packets.injector, packets.inject, packets.tree, flits)
     table = np.zeros((packets.phases, 4), dtype=np.int64)

@@ -79,7 +79,9 @@ def enter(
     word = routers.channel[U(index)]
     held = word >> 12
     place = U(index * sizes.ring + (((word & 4095) + held) & (sizes.ring - 1)))
-    routers.flits[place] = flit | int(ways.trees[U(tree * sizes.routers + router)])
+    if not sizes.adaptive:
+        flit |= int(ways.trees[U(tree * sizes.routers + router)])
+    routers.flits[place] = flit
     routers.ready[place] = ready
     routers.channel[U(index)] = word + 4096
     if held == 0:
@@ -118,7 +120,72 @@ def leave(
 
 
 @inlined
-def land(sizes: Sizes, wheel: Wheel, routers: Routers, t: int, router: int) -> None:
+def behind_head(
+    sizes: Sizes, ways: Ways, routers: Routers, load: Load, base: int, router: int, index: int,
+    flit: int,
+) -> int:  # fmt: skip
+    """Return as a mask the output that the head before ``flit`` took (adaptive routing)."""
+    granted = int(routers.granted[U(index)])
+    if granted:
+        return 1 << (lowest_bit(granted) >> 3)
+    tree = int(load.tree[U(base + (flit >> PACKET_SHIFT))])
+    return np.int64(ways.trees[U(tree * sizes.routers + router)])  # type: ignore[return-value]
+
+
+@inlined
+def free_slots(sizes: Sizes, routers: Routers, router: int, output: int) -> int:
+    """Return the credits of those channels of ``output`` that belong to no packet."""
+    owned = byte(routers.owned[U(router)], output)
+    total = 0
+    for lane in range(sizes.vcs):
+        if (owned >> lane) & 1 == 0:
+            total += int(routers.credits[U(((router << 3) + output) * sizes.lanes + lane)])
+    return total
+
+
+@inlined
+def steer(
+    sizes: Sizes, ways: Ways, routers: Routers, load: Load, base: int, router: int
+) -> None:  # fmt: skip
+    """Let each head that waits ask for the permitted output with most free slots."""
+    heads = int(routers.heads[U(router)])
+    while heads:
+        bit = lowest_bit(heads)
+        heads &= heads - 1
+        index = ((router << 3) + (bit >> 3)) * sizes.lanes + (bit & 7)
+        place = U(index * sizes.ring + (routers.channel[U(index)] & 4095))
+        flit = int(routers.flits[place])
+        tree = int(load.tree[U(base + (flit >> PACKET_SHIFT))])
+        permitted = np.int64(ways.trees[U(tree * sizes.routers + router)])
+        permitted &= np.int64(ways.turns[U((router << 3) + (bit >> 3))])
+        chosen = lowest_bit(permitted)  # type: ignore[arg-type]
+        if permitted & (permitted - 1):
+            most = -1
+            while permitted:
+                output = lowest_bit(permitted)
+                permitted &= permitted - 1
+                free = free_slots(sizes, routers, router, output)
+                if free > most:
+                    most = free
+                    chosen = output
+        before = flit & 255
+        if before == 1 << chosen:
+            continue
+        if before:
+            here = U((router << 3) + lowest_bit(before))
+            routers.requests[here] ^= 1 << bit
+            if routers.requests[here] == 0:
+                routers.asked[U(router)] ^= before
+        routers.flits[place] = (flit & ~255) | (1 << chosen)
+        routers.requests[U((router << 3) + chosen)] |= 1 << bit
+        routers.asked[U(router)] |= 1 << chosen
+
+
+@inlined
+def land(
+    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers, load: Load, base: int, t: int,
+    router: int,
+) -> None:  # fmt: skip
     """Take in what comes in cycle ``t``: credits, and requests of first flits."""
     place = U((t & sizes.wheel_mask) * sizes.routers + router)
     came = int(wheel.credits[place])
@@ -136,8 +203,15 @@ def land(sizes: Sizes, wheel: Wheel, routers: Routers, t: int, router: int) -> N
             bit = lowest_bit(fronts)
             fronts &= fronts - 1
             index = ((router << 3) + (bit >> 3)) * sizes.lanes + (bit & 7)
-            first = int(routers.channel[U(index)]) & 4095
-            wanted = int(routers.flits[U(index * sizes.ring + first)]) & 255
+            place = U(index * sizes.ring + (routers.channel[U(index)] & 4095))
+            flit = int(routers.flits[place])
+            if sizes.adaptive:
+                if flit & HEAD:
+                    routers.heads[U(router)] |= 1 << bit
+                    continue
+                flit |= behind_head(sizes, ways, routers, load, base, router, index, flit)
+                routers.flits[place] = flit
+            wanted = flit & 255
             routers.asked[U(router)] |= wanted
             while wanted:
                 routers.requests[U((router << 3) + lowest_bit(wanted))] |= 1 << bit
@@ -221,6 +295,8 @@ def transmit(
     flit = int(routers.flits[place]) ^ (1 << output)
     routers.flits[place] = flit
     packet = flit >> PACKET_SHIFT
+    if sizes.adaptive and flit & HEAD:
+        routers.heads[U(router)] ^= 1 << bit
     requests = routers.requests[U(here)] ^ (1 << bit)
     routers.requests[U(here)] = requests
     if requests == 0:
@@ -297,7 +373,9 @@ def look(
     phase: Phase, t: int, router: int,
 ) -> None:  # fmt: skip
     """Let one router grant its outputs in cycle ``t``."""
-    land(sizes, wheel, routers, t, router)
+    land(sizes, ways, wheel, routers, load, phase.base, t, router)
+    if sizes.adaptive:
+        steer(sizes, ways, routers, load, phase.base, router)
     granting = 0
     chosen = 0
     lanes = 0

@@ -8,11 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from chipsim.errors import InputError
+from chipsim.mesh.adaptive import turns
 from chipsim.mesh.fabric import MAX_BUFFER_FLITS, MAX_CYCLES, Bytes, Int32, Int64
 from chipsim.mesh.layout import power_of_two
 from chipsim.mesh.topology import Topology
 
 MAX_VCS = 8
+TREES = "trees"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,9 @@ class Channels:
     - ``cut_through``: a packet moves on only where the whole of it has room;
     - ``delay`` (int32, (routers, ports)): cycles from a grant of an output to the first grant at
       the next router; ``interval``, the same shape: cycles from one flit to the next on a link;
-    - ``entry_delay``: the same for the way from a source into its router.
+    - ``entry_delay``: the same for the way from a source into its router;
+    - ``routing``: ``"trees"``, or one of `chipsim.mesh.adaptive.ADAPTIVE`, then a packet picks one
+      of its outputs at each router.
 
     Injector ``e < cores`` is core e on its local port.
     """
@@ -44,6 +48,7 @@ class Channels:
     entry_delay: int
     injector_router: Int32
     injector_port: Int32
+    routing: str = TREES
 
 
 def make_channels(
@@ -55,6 +60,7 @@ def make_channels(
     head_cycles: int = 0,
     cut_through: bool = False,
     link_interval: int = 1,
+    routing: str = TREES,
 ) -> Channels:
     """Give every link of ``topology`` the same flow control; InputError if a value is out of range.
 
@@ -75,6 +81,8 @@ def make_channels(
             f"mesh.vcs: {vcs} given, but a {topology.name} needs an even number: packets change "
             "to the upper half behind the dateline, or they could block each other in a ring"
         )
+    if routing != TREES:
+        turns(topology, routing)
     shape = (topology.routers, topology.ports)
     interval = np.ones(shape, dtype=np.int32)
     interval[:, : topology.links] = link_interval
@@ -91,6 +99,7 @@ def make_channels(
         hop_cycles,
         core // topology.locals,
         topology.links + core % topology.locals,
+        routing,
     )
 
 
@@ -103,6 +112,7 @@ class Sizes(NamedTuple):
     vcs: int
     lanes: int
     rings: bool
+    adaptive: bool
     credit: int
     entry_delay: int
     head: int
@@ -117,7 +127,8 @@ class Sizes(NamedTuple):
 class Ways(NamedTuple):
     """What does not change, 8 entries a router where it is by port.
 
-    ``dateline`` is a mask of outputs for each router.
+    ``dateline`` is a mask of outputs for each router, ``turns`` of those that a packet which came
+    in by a port may take (adaptive routing only).
     """
 
     leads: Int32
@@ -127,6 +138,7 @@ class Ways(NamedTuple):
     dateline: Int32
     axis: Int32
     entry: Int32
+    turns: Bytes
     trees: Bytes
 
 
@@ -160,6 +172,7 @@ class Routers(NamedTuple):
 
     requests: Int64
     asked: Int64
+    heads: Int64
     free_at: Int64
     owned: Int64
     dry: Int64
@@ -212,6 +225,7 @@ def lay_sizes(channels: Channels) -> Sizes:
         vcs=channels.vcs,
         lanes=power_of_two(channels.vcs),
         rings=topology.rings,
+        adaptive=channels.routing != TREES,
         credit=channels.credit_cycles,
         entry_delay=channels.entry_delay,
         head=channels.head_cycles,
@@ -238,6 +252,9 @@ def lay_ways(channels: Channels, trees: Bytes) -> Ways:
     upstream[topology.leads[router, port]] = 8 * router + port
     entry = (8 * channels.injector_router + channels.injector_port).astype(np.int32)
     upstream[entry] = -1 - np.arange(entry.size, dtype=np.int32)
+    allowed = np.zeros(0, dtype=np.uint8)
+    if channels.routing != TREES:
+        allowed = turns(topology, channels.routing)
     weights = 1 << np.arange(topology.ports, dtype=np.int32)
     return Ways(
         by_port(topology.leads, -1),
@@ -247,6 +264,7 @@ def lay_ways(channels: Channels, trees: Bytes) -> Ways:
         (topology.dateline @ weights).astype(np.int32),
         topology.axis.astype(np.int32),
         entry,
+        allowed.reshape(-1),
         trees.reshape(-1),
     )
 
@@ -270,6 +288,7 @@ def empty_routers(sizes: Sizes, buffer_flits: int) -> Routers:
     return Routers(
         requests=np.zeros(ports, np.int64),
         asked=np.zeros(sizes.routers, np.int64),
+        heads=np.zeros(sizes.routers, np.int64),
         free_at=np.zeros(ports, np.int64),
         owned=np.zeros(sizes.routers, np.int64),
         dry=np.zeros(sizes.routers, np.int64),

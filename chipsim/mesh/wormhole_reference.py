@@ -14,6 +14,10 @@ not block the others.
   another packet asks ``head_cycles`` later than it otherwise could.
 - **Rings.**  On a torus the lower half of the channels is for packets before the dateline, the
   upper half for those behind it; a packet that turns into another axis starts low again.
+- **Adaptive routing.**  Where the channels' routing is not by trees, the mask of a packet's row
+  names outputs of which it may take any one.  In every cycle a head that is first in line asks for
+  the one with the most free slots in channels that belong to nobody (the lowest port of several),
+  less those that the turn model forbids to what came in by its port; the flits behind it follow.
 - **Switch.**  One flit a cycle for each output and for each input port (of one channel; a
   multicast flit may leave by several outputs at once).  Each output grants one input port that
   asks, round robin, and in it one channel, round robin.  Each input port accepts: of the outputs
@@ -34,9 +38,10 @@ from typing import Any
 import numpy as np
 import simpy
 
+from chipsim.mesh.adaptive import turns
 from chipsim.mesh.fabric import EJECT_CYCLES, Bytes, Int32, Packets, PhaseResults, phase_results
 from chipsim.mesh.reference import listed_arrivals
-from chipsim.mesh.wormhole_layout import Channels
+from chipsim.mesh.wormhole_layout import TREES, Channels
 
 Process = Generator[simpy.Event, Any, None]
 HALF = 0.5
@@ -112,6 +117,31 @@ class Router:
             self.switch()
             yield self.mesh.environment.timeout(HALF)
 
+    def steer(self, turns: Bytes) -> None:
+        """Let first flits want one of the outputs they may leave by (adaptive routing)."""
+        for port, channels in enumerate(self.inputs):
+            for channel in channels:
+                if not channel.flits:
+                    continue
+                flit = channel.flits[0]
+                if flit.head or not channel.taken:
+                    mask = int(self.mesh.trees[flit.tree, self.number]) & int(
+                        turns[self.number, port]
+                    )
+                    outputs = [output for output in range(self.mesh.ports) if mask >> output & 1]
+                    flit.wants = {max(outputs, key=lambda o: (self.free_slots(o), -o))}
+                else:
+                    flit.wants = set(channel.taken)
+
+    def free_slots(self, output: int) -> int:
+        """Return the credits of those channels of ``output`` that belong to nobody."""
+        sender = self.mesh.senders[self.number, output]
+        return sum(
+            credits
+            for credits, owned in zip(sender.credits, sender.owned, strict=True)
+            if not owned
+        )
+
     def channel_for(self, port: int, vc: int, output: int) -> int | None:
         """Return the channel of ``output`` that the first flit of an input could take now."""
         channel = self.inputs[port][vc]
@@ -149,6 +179,8 @@ class Router:
 
     def switch(self) -> None:
         """Grant, accept, and send (second half of a cycle)."""
+        if self.mesh.turns is not None:
+            self.steer(self.mesh.turns)
         granted = self.grants()
         for port in range(self.mesh.ports):
             outputs = [output for output, (by, _, _) in granted.items() if by == port]
@@ -202,6 +234,8 @@ class MeshModel:
         self.channels = channels
         self.topology = channels.topology
         self.trees = trees
+        adaptive = channels.routing != TREES
+        self.turns = turns(self.topology, channels.routing) if adaptive else None
         self.ports, self.links, self.vcs = (
             channels.topology.ports,
             channels.topology.links,

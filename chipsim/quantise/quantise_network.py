@@ -45,6 +45,8 @@ TABLE_REACH = 4.0
 ATTENUATION_BITS = 15
 LEAST_SHIFT, MOST_SHIFT = -32, 46
 MOST_UPDATE_SHIFT = 31
+MOST_STEPS = 2**20
+"""A factor a step is kept for every projection with attenuation."""
 MOST_SLIDING = 2**31 - 1
 
 _LEAST, _MOST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -74,6 +76,11 @@ def quantise_network(
     InputError
         If a scale cannot be held in the chip's formats.
     """
+    if network.steps > MOST_STEPS:
+        raise InputError(
+            f"network {network.name!r} runs {network.steps} steps a sample; {MOST_STEPS} is the "
+            "most"
+        )
     settings = _Settings(arithmetic, network.steps, weight_rounding, np.random.default_rng(seed))
     inputs = {
         p.name: _input(p, p.model, arithmetic)
@@ -249,7 +256,8 @@ def _gain(ratios: NDArray[np.float64], bits: int, name: str) -> Gain:
     if shift < LEAST_SHIFT:
         raise InputError(
             f"projection {name!r}: the factor from its sums to the membrane is {largest:.3g}, "
-            f"which a {bits}-bit gain cannot hold; set core.gain_bits higher or core.membrane_bits lower"
+            f"which a {bits}-bit gain cannot hold; set core.gain_bits higher or "
+            "core.membrane_bits lower"
         )
     return Gain(np.round(ratios * 2.0**shift).astype(np.int32), shift)
 
@@ -282,9 +290,10 @@ def _plasticity(
     clamp = int(min(high, round(min(rule.clamp / trace_format.lsb, high))))
     if clamp == 0:
         raise InputError(
-            f"projection {projection.name!r}: its traces are clamped at {rule.clamp:.3g}, less than "
-            f"half of {trace_format.lsb:.3g}, the least they can change by at its learning rates "
-            f"(beta up to {np.abs(rule.beta).max(initial=0.0):.3g}); rescale beta, alpha and clamp"
+            f"projection {projection.name!r}: its traces are clamped at {rule.clamp:.3g}, less "
+            f"than half of {trace_format.lsb:.3g}, the least they can change by at its learning "
+            f"rates (beta up to {np.abs(rule.beta).max(initial=0.0):.3g}); rescale beta, alpha "
+            "and clamp"
         )
     scale = trace_format.lsb if rate.any() else 0.0
     losses = [

@@ -11,7 +11,7 @@ import chipsim
 from chipsim.energy.amount import Amount
 from chipsim.energy.price import STATIC
 from chipsim.mapping.model import INPUT_PORT, Slice
-from chipsim.network import Input, Population
+from chipsim.network import LIF, Input, Population
 from chipsim.report.bounds import bounded_by, critical_core, latency_cycles
 from chipsim.report.schema import SCHEMA
 from chipsim.results import Results
@@ -381,6 +381,7 @@ def _warnings(results: Results) -> list[str]:
             f"latencies and overruns are from the first {mesh.simulated} of {mesh.phases} phases; "
             "packets, hops and link loads are from all"
         )
+    warnings += _lost_decays(results)
     overflows = {name: n for name, n in results.activity.saturated.items() if n}
     if overflows:
         arithmetic = results.chip.core.arithmetic
@@ -390,6 +391,29 @@ def _warnings(results: Results) -> list[str]:
             + named
         )
     return warnings
+
+
+def _lost_decays(results: Results) -> list[str]:
+    """Say which decays became 0 or 1, and so something else, for want of bits."""
+    network, fixed = results.network, results.fixed
+    arithmetic = results.chip.core.arithmetic
+    held = [
+        (p.name, "membrane", model.decay, p.decay / 2**p.decay_bits, arithmetic.decay_bits)
+        for p in fixed.populations
+        if isinstance(model := network.population(p.name).model, LIF)
+    ]
+    rules = {p.name: p.plasticity for p in network.projections}
+    held += [
+        (p.name, "trace", rule.rho, p.plasticity.decay / 2**p.plasticity.decay_bits,
+         arithmetic.trace_decay_bits)
+        for p in fixed.projections
+        if p.plasticity is not None and (rule := rules[p.name]) is not None
+    ]  # fmt: skip
+    return [
+        f"{name}: the {kind}'s decay of {ideal:g} a step is {got:g} in {bits} bits"
+        for name, kind, ideal, got, bits in held
+        if got != ideal and got in (0.0, 1.0)
+    ]
 
 
 def arrays_of(results: Results) -> dict[str, NDArray[Any]]:

@@ -19,7 +19,7 @@ from chipsim.train.data import CLASSES, Images
 from chipsim.train.explicit import forward_shared
 from chipsim.train.hp import decide, forward
 from chipsim.train.measure import Shared, accuracy, scaled
-from chipsim.train.settings import Dynamics, EpochRecord, Settings
+from chipsim.train.settings import Dynamics, EpochRecord, Settings, cosine
 from chipsim.train.state import Training, check_trace, tensors
 
 Progress = Callable[[str], None]
@@ -72,7 +72,7 @@ def keep(path: Path, training: Training, settings: Settings, dynamics: Dynamics)
     """Write where ``training`` stands to ``path``."""
     history = [asdict(epoch) for epoch in training.epochs]
     checkpoint.write(
-        path, _asked(settings, dynamics), tensors(training), training.optimiser, history
+        path, _asked(settings, dynamics), tensors(training), _optimisers(training), history
     )
 
 
@@ -82,12 +82,17 @@ def resume(path: Path, training: Training, settings: Settings, dynamics: Dynamic
     InputError if there is no such checkpoint, it is damaged, or it is of other settings.
     """
     asked = _asked(settings, dynamics)
-    for record in checkpoint.resume(path, asked, tensors(training), training.optimiser):
-        try:
-            bounds = tuple(record["trace_bounds"])
-            training.epochs.append(EpochRecord(**{**record, "trace_bounds": bounds}))
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: is no checkpoint of this training: {error}") from None
+    history = checkpoint.resume(path, asked, tensors(training), _optimisers(training))
+    try:
+        bounds = [tuple(record.pop("trace_bounds")) for record in history]
+        kept = zip(history, bounds, strict=True)
+        training.epochs.extend(EpochRecord(**record, trace_bounds=pair) for record, pair in kept)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: is no checkpoint of this training: {error}") from None
+
+
+def _optimisers(training: Training) -> dict[str, torch.optim.Optimizer]:
+    return {"both": training.optimiser}
 
 
 def _asked(settings: Settings, dynamics: Dynamics) -> dict[str, dict[str, Any]]:
@@ -116,7 +121,7 @@ def _train_epoch(
     total, right = 0.0, 0
     for index in range(batches):
         chosen = order[index * settings.batch : (index + 1) * settings.batch]
-        share = settings.cosine((epoch - 1) * batches + index, settings.epochs * batches)
+        share = cosine((epoch - 1) * batches + index, settings.epochs * batches)
         for group, rate in zip(
             training.optimiser.param_groups,
             (settings.weight_rate, settings.rule_rate),

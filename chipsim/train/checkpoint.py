@@ -16,12 +16,14 @@ from chipsim.train.files import torch_bytes, write_bytes
 Asked = Mapping[str, Mapping[str, Any]]
 """What a run was asked to do: groups of settings by name."""
 
+Optimisers = Mapping[str, torch.optim.Optimizer]
+
 
 def write(
     path: Path,
     asked: Asked,
     tensors: Mapping[str, Tensor],
-    optimiser: torch.optim.Optimizer,
+    optimisers: Optimisers,
     history: list[dict[str, Any]],
 ) -> None:
     """Write where a run stands to ``path``: written aside, then renamed, so it is always whole.
@@ -31,16 +33,16 @@ def write(
     content = {
         "asked": {name: dict(group) for name, group in asked.items()},
         "tensors": {name: tensor.detach() for name, tensor in tensors.items()},
-        "optimiser": optimiser.state_dict(),
+        "optimisers": {name: each.state_dict() for name, each in optimisers.items()},
         "history": history,
     }
     write_bytes(path, torch_bytes(content))
 
 
 def resume(
-    path: Path, asked: Asked, tensors: Mapping[str, Tensor], optimiser: torch.optim.Optimizer
+    path: Path, asked: Asked, tensors: Mapping[str, Tensor], optimisers: Optimisers
 ) -> list[dict[str, Any]]:
-    """Bring fresh ``tensors`` and ``optimiser`` to where the run in ``path`` stopped.
+    """Bring fresh ``tensors`` and ``optimisers`` to where the run in ``path`` stopped.
 
     Returns what that run recorded.  InputError if there is no such checkpoint, it is damaged, or
     its run was asked something else.
@@ -53,7 +55,8 @@ def resume(
         with torch.no_grad():
             for name, tensor in tensors.items():
                 tensor.copy_(content["tensors"][name])
-        optimiser.load_state_dict(content["optimiser"])
+        for name, optimiser in optimisers.items():
+            optimiser.load_state_dict(content["optimisers"][name])
         return [dict(record) for record in content["history"]]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: is no checkpoint of this training: {error}") from None

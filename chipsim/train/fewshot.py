@@ -12,7 +12,9 @@ features ``x``, and alpha and W of shape ``(features, ways)``::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -36,21 +38,25 @@ INK_MEAN, INK_SPREAD = 0.08, 0.24
 
 
 class FewShotNet(nn.Module):
-    """Four 3 x 3 convolutions of stride 2 with tanh (31 x 31 to 2 x 2), then the plastic layer."""
+    """Four 3 x 3 convolutions of stride 2 with tanh (31 x 31 to 2 x 2), then the plastic layer.
+
+    Each convolution is followed by a batch normalisation, which the authors' lacks and which, once
+    trained, is a scale and an offset of each channel: part of the convolution.
+    """
 
     def __init__(self, ways: int, channels: int, generator: torch.Generator) -> None:
         """Draw all parameters from ``generator``."""
         super().__init__()
         planes = (1, channels, channels, channels, channels)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, 3, stride=2, padding=1)
-            for before, after in zip(planes, planes[1:], strict=False)
+            nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+            for before, after in pairwise(planes)
         )
-        features = 4 * channels
         for convolution in self.convolutions:
-            convolution = cast(nn.Conv2d, convolution)
-            nn.init.xavier_uniform_(convolution.weight, generator=generator)
-            nn.init.zeros_(cast(Tensor, convolution.bias))
+            weight = cast(nn.Conv2d, convolution).weight
+            nn.init.xavier_uniform_(weight, generator=generator)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in self.convolutions)
+        features = 4 * channels
         span = features**-0.5
         self.weight = nn.Parameter((2 * torch.rand(ways, features, generator=generator) - 1) * span)
         self.alpha = nn.Parameter(0.1 * torch.rand(features, ways, generator=generator))
@@ -60,8 +66,8 @@ class FewShotNet(nn.Module):
     def forward(self, ink: Tensor) -> Tensor:
         """Return the features ``(images, features)`` of ``ink (images, side, side)`` in [0, 1]."""
         maps = ((ink - INK_MEAN) / INK_SPREAD)[:, None]
-        for convolution in self.convolutions:
-            maps = torch.tanh(convolution(maps))
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            maps = torch.tanh(norm(convolution(maps)))
         return maps.flatten(1)
 
     def plastic_layer(self) -> Layer:
@@ -94,27 +100,35 @@ class Episodes:
 
 
 def draw_episodes(
-    random: np.random.Generator, characters: int, episodes: int, ways: int, shots: int, queries: int
-) -> Episodes:
-    """Draw ``episodes`` of different characters, with ``queries`` drawings of each class to ask.
-
-    No drawing is both shown and asked; the classes come in random order in each shot.
-    """
-    drawn = [_draw_episode(random, characters, ways, shots, queries) for _ in range(episodes)]
-    support, shown, query, asked = (np.stack(part) for part in zip(*drawn, strict=True))
-    return Episodes(support, shown, query, asked)
-
-
-def _draw_episode(
     random: np.random.Generator, characters: int, ways: int, shots: int, queries: int
-) -> tuple[NDArray[np.int64], ...]:
+) -> Episodes:
+    """Draw ``shots + queries`` drawings of ``ways`` different characters; return their episodes.
+
+    There are ``shots + queries`` episodes of the same drawings: each drawing takes its turn in
+    being shown, and the others are asked.  The classes come in random order in each shot.
+    """
+    drawn = shots + queries
     chosen = random.choice(characters, ways, replace=False)
-    drawers = np.argsort(random.random((ways, DRAWERS)), axis=1)[:, : shots + queries]
+    drawers = np.argsort(random.random((ways, DRAWERS)), axis=1)[:, :drawn]
     drawings = chosen[:, None] * DRAWERS + drawers
-    shown = np.concatenate([random.permutation(ways) for _ in range(shots)])
-    support = drawings[shown, np.repeat(np.arange(shots), ways)]
-    asked = np.repeat(np.arange(ways), queries)
-    return support, shown, drawings[:, shots:].reshape(-1), asked
+    shown = np.stack(
+        [np.concatenate([random.permutation(ways) for _ in range(shots)]) for _ in range(drawn)]
+    )
+    turned = np.stack([np.roll(drawings, -turn, axis=1) for turn in range(drawn)])
+    turn, shot = np.arange(drawn)[:, None], np.repeat(np.arange(shots), ways)
+    support = turned[turn, shown, shot]
+    asked = np.tile(np.repeat(np.arange(ways), queries), (drawn, 1))
+    return Episodes(support, shown, turned[:, :, shots:].reshape(drawn, -1), asked)
+
+
+def joined(groups: Sequence[Episodes]) -> Episodes:
+    """Return the episodes of all ``groups`` as one."""
+    return Episodes(
+        *(
+            np.concatenate([getattr(group, item.name) for group in groups])
+            for item in fields(Episodes)
+        )
+    )
 
 
 def answer(

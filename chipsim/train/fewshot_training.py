@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,15 +14,15 @@ from torch import Tensor
 
 from chipsim.train import checkpoint
 from chipsim.train.bptt import Progress, print_progress
-from chipsim.train.fewshot import Episodes, FewShotNet, answer, as_ink, draw_episodes
+from chipsim.train.fewshot import FewShotNet, answer, as_ink, draw_episodes, joined
 from chipsim.train.omniglot import SIDE, Characters
-from chipsim.train.settings import VARIANTS, Dynamics, FewShotSettings, Progressed
+from chipsim.train.settings import VARIANTS, Dynamics, FewShotSettings, Progressed, cosine
 
 REPORT = 100
 """Updates between progress lines and checkpoints."""
 
 IMAGES_AT_ONCE = 500
-TEST_EPISODES = 1000
+TEST_GROUPS = 1000
 TEST_QUERIES = 1
 
 
@@ -38,12 +37,14 @@ class FewShotTraining:
 
 @dataclass(frozen=True)
 class FewShotResult:
-    """Accuracy in percent on episodes of unseen characters, with its standard error.
+    """Accuracy in percent on episodes of ``ways`` unseen characters, with its standard error.
 
-    ``plastic`` with local plasticity running, ``off`` with the trace kept at zero.
+    ``groups`` sets of characters and drawings were drawn; ``plastic`` is with local plasticity
+    running, ``off`` with the trace kept at zero.
     """
 
-    episodes: int
+    ways: int
+    groups: int
     plastic: float
     plastic_error: float
     off: float
@@ -78,11 +79,12 @@ def train(
     on seed and n alone, so a resumed run ends as an uninterrupted one.
     """
     turned = with_quarter_turns(characters)
+    training.net.train()
     done_before = training.history[-1].updates if training.history else 0
     begun = stretch_begun = time.perf_counter()
     losses, hits = [], []
     for update in range(done_before, settings.updates):
-        share = 0.5 * (1.0 + math.cos(math.pi * update / settings.updates))
+        share = cosine(update, settings.updates)
         rates = (settings.weight_rate, settings.rule_rate)
         for group, rate in zip(training.optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * share
@@ -111,12 +113,20 @@ def with_quarter_turns(characters: Characters) -> Characters:
     return np.concatenate([np.rot90(characters, turns, axes=(2, 3)) for turns in range(4)])
 
 
-def test(net: FewShotNet, characters: Characters, settings: FewShotSettings) -> FewShotResult:
-    """Return the accuracy on `TEST_EPISODES` episodes of ``characters``, one query of each class.
+def test(
+    net: FewShotNet, characters: Characters, settings: FewShotSettings, ways: int
+) -> FewShotResult:
+    """Return the accuracy on `TEST_GROUPS` draws of ``ways`` characters, one query of each.
 
-    The episodes depend on the seed alone.  All drawings' features are computed once.
+    A draw is an episode for each of its drawings in turn (two, with one shot).  The draws depend
+    on the seed alone.  With fewer ``ways`` than the network has, its other outputs are never
+    shown but may answer, wrongly.
     """
     drawings = characters.reshape(-1, SIDE, SIDE)
+    random = np.random.default_rng([settings.seed, 1])
+    sizes = (len(characters), ways, settings.shots, TEST_QUERIES)
+    hits: dict[bool, list[float]] = {True: [], False: []}
+    net.eval()
     with torch.no_grad():
         features = torch.cat(
             [
@@ -124,32 +134,35 @@ def test(net: FewShotNet, characters: Characters, settings: FewShotSettings) -> 
                 for first in range(0, len(drawings), IMAGES_AT_ONCE)
             ]
         )
-        random = np.random.default_rng([settings.seed, 1])
-        plastic, off = [], []
-        for _ in range(TEST_EPISODES):
-            episode = draw_episodes(
-                random, len(characters), 1, settings.ways, settings.shots, TEST_QUERIES
-            )
-            plastic.append(_correct(net, features, episode, settings, plastic=True))
-            off.append(_correct(net, features, episode, settings, plastic=False))
+        for _ in range(TEST_GROUPS):
+            episodes = draw_episodes(random, *sizes)
+            places = (episodes.support, episodes.query)
+            for plastic, found in hits.items():
+                membranes = _answers(net, features, episodes.shown, places, settings, plastic)
+                found.append(float((membranes.argmax(2).numpy() == episodes.asked).mean()))
     return FewShotResult(
-        episodes=TEST_EPISODES,
-        plastic=100 * float(np.mean(plastic)),
-        plastic_error=100 * float(np.std(plastic) / np.sqrt(TEST_EPISODES)),
-        off=100 * float(np.mean(off)),
+        ways=ways,
+        groups=TEST_GROUPS,
+        plastic=100 * float(np.mean(hits[True])),
+        plastic_error=100 * float(np.std(hits[True]) / np.sqrt(TEST_GROUPS)),
+        off=100 * float(np.mean(hits[False])),
     )
 
 
 def keep(path: Path, training: FewShotTraining, settings: FewShotSettings) -> None:
     """Write where ``training`` stands to ``path``."""
     history = [asdict(progressed) for progressed in training.history]
-    checkpoint.write(path, _asked(settings), _tensors(training), training.optimiser, history)
+    checkpoint.write(path, _asked(settings), _tensors(training), _optimisers(training), history)
 
 
 def resume(path: Path, training: FewShotTraining, settings: FewShotSettings) -> None:
     """Bring the fresh ``training`` to where the run in ``path`` stopped; InputError as `keep`'s."""
-    records = checkpoint.resume(path, _asked(settings), _tensors(training), training.optimiser)
+    records = checkpoint.resume(path, _asked(settings), _tensors(training), _optimisers(training))
     training.history.extend(Progressed(**record) for record in records)
+
+
+def _optimisers(training: FewShotTraining) -> dict[str, torch.optim.Optimizer]:
+    return {"both": training.optimiser}
 
 
 def _asked(settings: FewShotSettings) -> dict[str, dict[str, Any]]:
@@ -157,7 +170,7 @@ def _asked(settings: FewShotSettings) -> dict[str, dict[str, Any]]:
 
 
 def _tensors(training: FewShotTraining) -> dict[str, Tensor]:
-    return dict(training.net.named_parameters())
+    return training.net.state_dict()
 
 
 def _update(
@@ -165,18 +178,16 @@ def _update(
 ) -> tuple[float, float]:
     """One optimiser step on the cross-entropy of the answers; return loss and share of hits."""
     random = np.random.default_rng([settings.seed, 0, update])
-    episodes = draw_episodes(
-        random,
-        len(turned),
-        settings.episodes,
-        settings.ways,
-        settings.shots,
-        settings.queries,
+    sizes = (len(turned), settings.ways, settings.shots, settings.queries)
+    episodes = joined([draw_episodes(random, *sizes) for _ in range(settings.groups)])
+    used, where = np.unique(
+        np.concatenate([episodes.support, episodes.query], axis=1), return_inverse=True
     )
-    drawings = turned.reshape(-1, SIDE, SIDE)
-    used = np.concatenate([episodes.support, episodes.query], axis=1)
-    features = training.net(as_ink(drawings[used.reshape(-1)]))
-    membranes = _answers(training.net, features, episodes, _positions(episodes), settings)
+    where = where.reshape(len(episodes.shown), -1)
+    features = training.net(as_ink(turned.reshape(-1, SIDE, SIDE)[used]))
+    split = episodes.support.shape[1]
+    places = (where[:, :split], where[:, split:])
+    membranes = _answers(training.net, features, episodes.shown, places, settings)
     asked = torch.from_numpy(episodes.asked)
     loss = torch.nn.functional.cross_entropy(membranes.flatten(0, 1), asked.flatten())
     training.optimiser.zero_grad()
@@ -186,34 +197,15 @@ def _update(
     return float(loss.detach()), float(hits)
 
 
-def _positions(episodes: Episodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where support and query are in a table with both, episode by episode."""
-    count, shown = episodes.support.shape
-    width = shown + episodes.query.shape[1]
-    table = np.arange(count * width).reshape(count, width)
-    return table[:, :shown], table[:, shown:]
-
-
-def _correct(
-    net: FewShotNet,
-    features: Tensor,
-    episode: Episodes,
-    settings: FewShotSettings,
-    plastic: bool,
-) -> float:
-    where = (episode.support, episode.query)
-    membranes = _answers(net, features, episode, where, settings, plastic)
-    return float((membranes.argmax(2).numpy() == episode.asked).mean())
-
-
 def _answers(
     net: FewShotNet,
     features: Tensor,
-    episodes: Episodes,
-    where: tuple[NDArray[np.int64], NDArray[np.int64]],
+    shown: NDArray[np.int64],
+    places: tuple[NDArray[np.int64], NDArray[np.int64]],
     settings: FewShotSettings,
     plastic: bool = True,
 ) -> Tensor:
-    support, query = (features[torch.from_numpy(rows)] for rows in where)
-    shown = torch.from_numpy(episodes.shown)
-    return answer(net.plastic_layer(), support, shown, query, dynamics(settings), plastic)
+    """Answer the queries; ``places`` are where support and query are in ``features``."""
+    support, query = (features[torch.from_numpy(rows)] for rows in places)
+    layer = net.plastic_layer()
+    return answer(layer, support, torch.from_numpy(shown), query, dynamics(settings), plastic)

@@ -37,3 +37,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(aside, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def check_suffix(path: Path, suffix: str) -> None:
+    """Raise InputError unless ``path`` ends in ``suffix``."""
+    if path.suffix != suffix:
+        raise InputError(f"{path}: must end in {suffix}; give for example {path.stem}{suffix}")

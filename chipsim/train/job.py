@@ -15,7 +15,7 @@ from chipsim.load.traces import write_trace
 from chipsim.network import Trace
 from chipsim.train import bptt, measure, save
 from chipsim.train.data import Images, read_mnist
-from chipsim.train.files import make_folder
+from chipsim.train.files import check_suffix, make_folder
 from chipsim.train.settings import Dynamics, Settings, Summary
 from chipsim.train.state import Training, start
 
@@ -51,10 +51,10 @@ def train_hp(job: Job, progress: bptt.Progress = bptt.print_progress) -> Summary
     Writes ``job.out``, the description (``.yaml``), the training record (``.training.json``) and
     the input trace.  InputError for bad data, paths or settings.
     """
-    _check_suffix(job.out, ".pt")
+    check_suffix(job.out, ".pt")
     torch.set_num_threads(job.threads)
     train_images, test_images = read_mnist(job.data, "train"), read_mnist(job.data, "t10k")
-    _check_sizes(train_images, test_images)
+    check_sizes(train_images, test_images)
     if job.settings.limit is not None:
         train_images = train_images.first(job.settings.limit)
     trace = _write_test_trace(job, test_images)
@@ -116,19 +116,15 @@ def _write_test_trace(job: Job, test_images: Images) -> Path:
     chosen = test_images.first(TRACE_SAMPLES)
     name = f"{job.out.stem}_test{chosen.count}"
     path = job.trace if job.trace is not None else Path("traces") / f"{name}.npz"
-    _check_suffix(path, ".npz")
+    check_suffix(path, ".npz")
     trace = Trace(name=path.stem, scale=1 / 255, held=chosen.pixels, labels=chosen.labels)
     make_folder(path)
     write_trace(path, trace)
     return path
 
 
-def _check_suffix(path: Path, suffix: str) -> None:
-    if path.suffix != suffix:
-        raise InputError(f"{path}: must end in {suffix}; give for example {path.stem}{suffix}")
-
-
-def _check_sizes(train_images: Images, test_images: Images) -> None:
+def check_sizes(train_images: Images, test_images: Images) -> None:
+    """Raise InputError unless training and test images are of one size."""
     train_pixels, test_pixels = train_images.pixels.shape[1], test_images.pixels.shape[1]
     if train_pixels != test_pixels:
         raise InputError(

@@ -66,8 +66,15 @@ def table(trained: Trained, images: Images, seed: int, batch: int | None = None)
     """Yield how ``trained`` does on each corruption of ``images``.
 
     With ``batch`` also with the traces shared and carried over batches of that size, which start
-    at the stored ones for each corruption, as the authors test.
+    at the stored ones for each corruption, as the authors test.  InputError if the images are of
+    another size than those trained on.
     """
+    pixels, wanted = images.pixels.shape[1], trained.layers[0].weight.shape[1]
+    if pixels != wanted:
+        raise InputError(
+            f"the images have {pixels} pixels, the network was trained on {wanted}; give --data of "
+            "the same kind"
+        )
     still, without = stopped(trained.layers, trained.traces)
     shared = None if batch is None else Shared(trained.traces, batch)
     for name, corrupt in corrupted(images, seed):

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 
+def cosine(done: int, total: int) -> float:
+    """Return the share of the learning rates in force after ``done`` of ``total`` steps."""
+    return 0.5 * (1.0 + math.cos(math.pi * done / total))
+
+
 @dataclass(frozen=True)
 class Dynamics:
     """Constants of a hybrid-plasticity network that are not trained, and which variant it is.
@@ -82,10 +87,6 @@ class Settings:
     trace: Literal["sample", "batch"] = "sample"
     limit: int | None = None
 
-    def cosine(self, batch: int, batches: int) -> float:
-        """Return the share of the learning rates in force at batch ``batch`` of ``batches``."""
-        return 0.5 * (1.0 + math.cos(math.pi * batch / batches))
-
 
 TASKS = {"mnist": Settings(), "fashion": Settings(output_scale=0.1)}
 """What each image classification task starts from.
@@ -130,19 +131,19 @@ class Summary:
 class FewShotSettings:
     """Settings of one few-shot training run (variant D); equal settings end in equal weights.
 
-    An update of the optimiser sees ``episodes`` episodes of ``ways`` classes, ``shots`` drawings
-    of each to learn from and ``queries`` of each to ask.  The learning rates fall to 0 along a
-    half cosine over ``updates``.
+    An update of the optimiser sees ``groups`` times ``shots + queries`` drawings of each of
+    ``ways`` characters, in episodes where each drawing takes its turn in being shown.  The
+    learning rates fall to 0 along a half cosine over ``updates``.
     """
 
     seed: int = 0
-    ways: int = 5
+    ways: int = 20
     shots: int = 1
-    channels: int = 128
-    updates: int = 2000
-    episodes: int = 8
-    queries: int = 3
-    weight_rate: float = 1e-3
+    channels: int = 64
+    updates: int = 5000
+    groups: int = 1
+    queries: int = 4
+    weight_rate: float = 2e-3
     rule_rate: float = 1e-3
 
 
@@ -153,4 +154,37 @@ class Progressed:
     updates: int
     loss: float
     train: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ContinualSettings:
+    """Settings of one continual learning run (variant E); equal settings end in equal weights.
+
+    Tasks are learnt one after the other, ``epochs`` passes each over the first ``limit`` images,
+    through a random mask of ``density`` for each; the learning rates fall to 0 along a half cosine
+    within each task.  After a task the local rule is trained for ``rule_images`` images of tasks
+    met so far, weights fixed, up to task ``rule_tasks`` (published: 60,000 and 35).  ``rule`` is
+    ``"hp"``, or ``"gp"`` for weights and masks alone.
+    """
+
+    seed: int = 0
+    tasks: int = 10
+    epochs: int = 1
+    hidden: int = 1024
+    density: float = 0.03
+    batch: int = 100
+    weight_rate: float = 5e-4
+    rule_rate: float = 5e-5
+    rule_images: int = 60_000
+    rule_tasks: int = 35
+    rule: Literal["hp", "gp"] = "hp"
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """After a task: test accuracy in percent as each task met so far, seconds it took."""
+
+    test: list[float]
     seconds: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ def plain_input(stream: Any, g: int, flows: list[dict[str, int]]) -> list[Packet
         if flow["values"] == 0:
             trees += [flow["tree"] for n in neurons if now[n] != 0]
         else:
-            groups = [neurons[i : i + flow["values"]] for i in range(0, len(neurons), flow["values"])]
+            groups = [
+                neurons[i : i + flow["values"]] for i in range(0, len(neurons), flow["values"])
+            ]
             trees += [flow["tree"] for group in groups if any(now[n] != before[n] for n in group)]
     return [(PORT, cycle, tree) for cycle, tree in enumerate(trees)]
 
@@ -47,7 +50,9 @@ def plain_emitter(emitter: dict[str, Any], g: int, pace: int, spikes: Any) -> li
 def plain_phases(case: dict[str, Any]) -> list[list[Packet]]:
     """Every packet of every phase, in order."""
     samples, steps = case["samples"], case["steps"]
-    stream = [case["values"][n][min(t, case["forms"] - 1)] for n in range(samples) for t in range(steps)]
+    stream = [
+        case["values"][n][min(t, case["forms"] - 1)] for n in range(samples) for t in range(steps)
+    ]
     phases: list[list[Packet]] = [[] for _ in range(case["phases"])]
     for g in range(samples * steps):
         start = g * case["interval"]
@@ -79,32 +84,38 @@ def random_case(seed: int) -> dict[str, Any]:
         first, count = run(size)
         spiking = bool(rng.random() < 0.5)
         packets = 1 if spiking else whole(1, 3)
-        return dict(first=first, count=count, on_spike=spiking, packets=packets, tree=next(trees))
+        return {
+            "first": first,
+            "count": count,
+            "on_spike": spiking,
+            "packets": packets,
+            "tree": next(trees),
+        }
 
     def emitter() -> dict[str, Any]:
         first, count = run(neurons)
         begin = rng.integers(0, 50, samples * steps).tolist()
         flows = [flow(count) for _ in range(whole(0, 3))]
-        head = dict(injector=whole(0, 9), phase=whole(0, 5), begin=begin)
-        return head | dict(first=first, count=count, flows=flows)
+        head = {"injector": whole(0, 9), "phase": whole(0, 5), "begin": begin}
+        return head | {"first": first, "count": count, "flows": flows}
 
     def entry() -> dict[str, int]:
         first, count = run(inputs)
-        return dict(first=first, count=count, values=whole(0, 3), tree=next(trees))
+        return {"first": first, "count": count, "values": whole(0, 3), "tree": next(trees)}
 
-    return dict(
-        samples=samples,
-        steps=steps,
-        interval=interval,
-        forms=forms,
-        pace=whole(0, 3),
-        spikes=(rng.random((samples * steps, neurons)) < 0.5).astype(np.uint8),
-        values=rng.integers(0, 3, (samples, forms, inputs)).astype(np.int32),
-        emitters=[emitter() for _ in range(whole(0, 4))],
-        inputs=[entry() for _ in range(whole(0, 3))],
+    return {
+        "samples": samples,
+        "steps": steps,
+        "interval": interval,
+        "forms": forms,
+        "pace": whole(0, 3),
+        "spikes": (rng.random((samples * steps, neurons)) < 0.5).astype(np.uint8),
+        "values": rng.integers(0, 3, (samples, forms, inputs)).astype(np.int32),
+        "emitters": [emitter() for _ in range(whole(0, 4))],
+        "inputs": [entry() for _ in range(whole(0, 3))],
         # Sometimes cut short, as --mesh-phases does.
-        phases=whole(0, (samples * steps - 1) * interval + 8),
-    )
+        "phases": whole(0, (samples * steps - 1) * interval + 8),
+    }
 
 
 def ints(values: Any) -> Any:
@@ -141,7 +152,12 @@ def compiled(case: dict[str, Any], first: int, last: int, room: int) -> tuple[An
         (first, last), case["interval"], case["steps"], PORT, *arrays,
         case["spikes"], case["values"], pointers, out, sent,
     )  # fmt: skip
-    return count, pointers.tolist(), list(zip(*(column.tolist() for column in out), strict=True)), sent
+    return (
+        count,
+        pointers.tolist(),
+        list(zip(*(column.tolist() for column in out), strict=True)),
+        sent,
+    )
 
 
 @settings(derandomize=True, deadline=None, max_examples=250)
@@ -193,12 +209,16 @@ def test_counting_writes_nothing_and_counts_the_same(seed: int) -> None:
 )  # fmt: skip
 def test_graded_input_is_sent_where_it_changed(form: str, values: Any, expected: Any) -> None:
     """Two values a packet; two samples of two steps, worked by hand."""
-    inputs = [dict(first=0, count=2, values=2, tree=0), dict(first=2, count=2, values=2, tree=1)]
-    case = dict(
-        samples=2, steps=2, interval=1, forms=len(values[0]), pace=1, emitters=[], inputs=inputs,
-        spikes=np.zeros((4, 1), np.uint8), values=np.array(values, np.int32), phases=4,
-    )  # fmt: skip
+    inputs = [
+        {"first": 0, "count": 2, "values": 2, "tree": 0},
+        {"first": 2, "count": 2, "values": 2, "tree": 1},
+    ]
+    case = {
+        "samples": 2, "steps": 2, "interval": 1, "forms": len(values[0]), "pace": 1, "phases": 4,
+        "spikes": np.zeros((4, 1), np.uint8), "values": np.array(values, np.int32),
+        "emitters": [], "inputs": inputs,
+    }  # fmt: skip
     count, pointers, packets, _ = compiled(case, 0, 4, sum(map(len, expected)))
-    got = [[tree for _, _, tree in packets[a:b]] for a, b in zip(pointers, pointers[1:], strict=False)]
+    got = [[tree for _, _, tree in packets[a:b]] for a, b in itertools.pairwise(pointers)]
     assert got == expected
     assert count == sum(map(len, expected))

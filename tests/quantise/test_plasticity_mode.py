@@ -36,7 +36,9 @@ def test_off_drops_the_rules_and_nothing_else(network: Network) -> None:
 
 
 def test_frozen_adds_alpha_times_the_stored_trace(network: Network) -> None:
-    for before, after in zip(network.projections, in_mode(network, "frozen").projections, strict=True):
+    for before, after in zip(
+        network.projections, in_mode(network, "frozen").projections, strict=True
+    ):
         assert before.plasticity is not None
         assert after.plasticity is None
         alpha, trace = np.float32(before.plasticity.alpha), before.plasticity.stored_trace
@@ -53,7 +55,9 @@ def test_frozen_needs_a_stored_trace(network: Network) -> None:
     assert first.plasticity is not None
     bare = replace(first, plasticity=replace(first.plasticity, stored_trace=None))
     without = replace(network, projections=(bare, *network.projections[1:]))
-    with pytest.raises(InputError, match="'a': plasticity frozen needs a stored trace.*running or off"):
+    with pytest.raises(
+        InputError, match=r"'a': plasticity frozen needs a stored trace.*running or off"
+    ):
         in_mode(without, "frozen")
     assert in_mode(without, "off").projections[0].plasticity is None
 

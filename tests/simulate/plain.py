@@ -49,7 +49,16 @@ def actions(results: Results) -> dict[str, Counter[int]]:
     steps = stream(results)
     graded = {p.name for p in results.fixed.inputs if p.kind == "graded"}
     projections = {p.name: p for p in results.fixed.projections}
-    names = "sop mac relay_add soma_update lut_read trace_decay trace_update router_hop".split()
+    names = [
+        "sop",
+        "mac",
+        "relay_add",
+        "soma_update",
+        "lut_read",
+        "trace_decay",
+        "trace_update",
+        "router_hop",
+    ]
     found: dict[str, Counter[int]] = {name: Counter() for name in names}
     for part in results.mapping.slices:
         core = results.mapping.placement[part.index]
@@ -125,9 +134,7 @@ def packets(results: Results) -> list[Counter[tuple[int, int, int]]]:
     """
     mapping, soma_cycles = results.mapping, results.chip.core.soma_cycles
     steps = stream(results)
-    phases: list[Counter[tuple[int, int, int]]] = [
-        Counter() for _ in range(results.mesh.phases)
-    ]
+    phases: list[Counter[tuple[int, int, int]]] = [Counter() for _ in range(results.mesh.phases)]
     for index, flow in enumerate(mapping.flows):
         for g, n in senders(results, steps, flow):
             start = g * mapping.schedule.interval

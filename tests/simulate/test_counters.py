@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from chipsim.simulate.counters import ACTIONS
 from tests.conftest import random_network
 from tests.simulate import plain
-from tests.simulate.tiny import random_run, random_trace, relay, repeated, simulated, spike_trace, tiny_chip
+from tests.simulate.tiny import (
+    random_run,
+    random_trace,
+    relay,
+    repeated,
+    simulated,
+    spike_trace,
+    tiny_chip,
+)
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -81,9 +89,7 @@ def test_busy_and_phase_cycles(seed: int) -> None:
 def test_adaptive_phases_are_shorter_and_compute_the_same(seed: int) -> None:
     fixed = random_run(seed)
     adaptive = random_run(seed, chip=tiny_chip("phase.mode=adaptive"))
-    np.testing.assert_array_equal(
-        adaptive.activity.answers.spikes, fixed.activity.answers.spikes
-    )
+    np.testing.assert_array_equal(adaptive.activity.answers.spikes, fixed.activity.answers.spikes)
     assert adaptive.counters.phase_cycles.max() < 5040
     assert (fixed.counters.phase_cycles == 5040).all()
     assert fixed.counters.overruns == 0
@@ -105,7 +111,7 @@ def test_overruns_are_the_phases_that_were_too_long() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_per_inference_figures_do_not_depend_on_the_number_of_samples(seed: int) -> None:
-    """In steady state; a held image's packets are sent only where it differs from the one before."""
+    """In steady state; a held image is sent only where it differs from the last."""
     rng = np.random.default_rng(seed)
     network = random_network(rng)
     trace = random_trace(network, rng, 2)
@@ -121,9 +127,7 @@ def test_per_inference_figures_do_not_depend_on_the_number_of_samples(seed: int)
     inside = [i for i, flow in enumerate(once.mapping.flows) if flow.kind != "input"]
     np.testing.assert_array_equal(3 * once.mesh.packets[inside], thrice.mesh.packets[inside])
     if trace.spikes is not None:
-        np.testing.assert_array_equal(
-            3 * once.counters.by_core, thrice.counters.by_core
-        )
+        np.testing.assert_array_equal(3 * once.counters.by_core, thrice.counters.by_core)
         assert thrice.bill.total.value == pytest.approx(3 * once.bill.total.value, rel=1e-12)
 
 

@@ -14,7 +14,14 @@ from chipsim.quantise.plasticity_mode import in_mode
 from chipsim.simulate.functional import integer_values
 from tests import naive
 from tests.conftest import random_network
-from tests.simulate.tiny import random_run, random_trace, repeated, simulated, spike_trace, tiny_chip
+from tests.simulate.tiny import (
+    random_run,
+    random_trace,
+    repeated,
+    simulated,
+    spike_trace,
+    tiny_chip,
+)
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -27,9 +34,7 @@ from tests.simulate.tiny import random_run, random_trace, repeated, simulated, s
 def test_equals_the_plain_network(seed: int, rounding: str, bits: int, placer: str) -> None:
     chip = tiny_chip(f"core.rounding={rounding}", f"core.weight_bits={bits}")
     results = random_run(seed, chip=chip, placer=placer, seed=seed % 97)
-    spikes, potentials = naive.run_fixed(
-        results.fixed, results.activity.values, seed=seed % 97
-    )
+    spikes, potentials = naive.run_fixed(results.fixed, results.activity.values, seed=seed % 97)
     np.testing.assert_array_equal(results.activity.answers.spikes, spikes)
     np.testing.assert_array_equal(results.activity.answers.potential, potentials)
 
@@ -55,9 +60,7 @@ def test_threads_and_batches_change_nothing(rounding: str) -> None:
         for name in ("values", "active", "learning"):
             expected, got = getattr(first.activity, name), getattr(again.activity, name)
             np.testing.assert_array_equal(got, expected)
-        np.testing.assert_array_equal(
-            again.activity.answers.spikes, first.activity.answers.spikes
-        )
+        np.testing.assert_array_equal(again.activity.answers.spikes, first.activity.answers.spikes)
         assert again.activity.saturated == first.activity.saturated
         assert again.activity.clamped == first.activity.clamped
 
@@ -83,9 +86,7 @@ def test_plasticity_off_is_the_network_without_rules(seed: int) -> None:
     )
     off = simulated(network, tiny_chip(), trace, plasticity="off")
     without = simulated(bare, tiny_chip(), trace)
-    np.testing.assert_array_equal(
-        off.activity.answers.spikes, without.activity.answers.spikes
-    )
+    np.testing.assert_array_equal(off.activity.answers.spikes, without.activity.answers.spikes)
     np.testing.assert_array_equal(off.counters.by_core, without.counters.by_core)
     assert off.bill.total == without.bill.total
 
@@ -107,9 +108,7 @@ def test_plasticity_frozen_is_the_network_with_folded_weights(seed: int) -> None
         folded.append(replace(p, weight=weight, plasticity=None))
     frozen = simulated(network, tiny_chip(), trace, plasticity="frozen")
     plain = simulated(replace(network, projections=tuple(folded)), tiny_chip(), trace)
-    np.testing.assert_array_equal(
-        frozen.activity.answers.spikes, plain.activity.answers.spikes
-    )
+    np.testing.assert_array_equal(frozen.activity.answers.spikes, plain.activity.answers.spikes)
     np.testing.assert_array_equal(frozen.counters.by_core, plain.counters.by_core)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -27,7 +28,7 @@ def captured(seed: int, **choices: Any) -> tuple[Any, list[list[tuple[int, int, 
         columns = (packets.injector, packets.inject, packets.tree)
         rows = list(zip(*(column.tolist() for column in columns), strict=True))
         ends = packets.phase_ptr.tolist()
-        phases.extend(rows[a:b] for a, b in zip(ends, ends[1:], strict=False))
+        phases.extend(rows[a:b] for a, b in itertools.pairwise(ends))
         return run_phases(fabric, trees, packets, **options)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -99,9 +100,7 @@ def test_unicast_delivers_the_same_over_more_hops(seed: int) -> None:
         for flow, packets in zip(tree.mapping.flows, tree.mesh.packets, strict=True)
     )
     assert (unicast.mesh.packets.sum() > tree.mesh.packets.sum()) == shared
-    np.testing.assert_array_equal(
-        unicast.activity.answers.spikes, tree.activity.answers.spikes
-    )
+    np.testing.assert_array_equal(unicast.activity.answers.spikes, tree.activity.answers.spikes)
     np.testing.assert_array_equal(unicast.mesh.link_flits[:, 4], tree.mesh.link_flits[:, 4])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def relay(
     populations += [Population(name, neurons, model) for name in names[1:]]
     projections = tuple(
         Projection(f"to_{b}", a, b, np.eye(neurons, dtype=np.float32) * np.float32(weight))
-        for a, b in zip(names[:-1], names[1:], strict=True)
+        for a, b in itertools.pairwise(names)
     )
     return Network("relay", steps, tuple(populations), projections, names[-1])
 

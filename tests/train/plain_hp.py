@@ -61,3 +61,40 @@ def plain_decide(counts: np.ndarray, membrane: np.ndarray) -> int:
         if (counts[index], membrane[index]) > (counts[best], membrane[best]):
             best = index
     return best
+
+
+def run_variant(weight, bias, gate, rate, slide, arriving, dynamics, taught=None):
+    """Run one batch that shares one trace, any variant; ``arriving (batch, steps, n_pre)``.
+
+    Returns spikes and posts ``(batch, steps, n_post)``, the last membranes and the last trace.
+    """
+    batch, steps, n_pre = arriving.shape
+    n_post = len(slide)
+    h = np.zeros((n_pre, n_post))
+    u, s = np.zeros((batch, n_post)), np.zeros((batch, n_post))
+    spikes, posts = np.zeros((batch, steps, n_post)), np.zeros((batch, steps, n_post))
+    for t in range(steps):
+        d = 1.0 if dynamics.tau is None else math.exp(-t / dynamics.tau)
+        change = np.zeros_like(h)
+        for b in range(batch):
+            x = d * arriving[b, t]
+            current = weight @ x + bias + x @ (gate * h)
+            if taught is not None:
+                current = current + taught[b, t]
+            if dynamics.reset == "zero":
+                u[b] = dynamics.decay * u[b] * (1 - s[b]) + current
+            else:
+                u[b] = dynamics.decay * (u[b] - dynamics.threshold * s[b]) + current
+            s[b] = u[b] > dynamics.threshold
+            if dynamics.post == "softmax":
+                e = np.exp(u[b] - slide - (u[b] - slide).max())
+                post = e / e.sum()
+            else:
+                post = u[b] / dynamics.threshold - slide
+                post = np.tanh(post) if dynamics.post == "tanh" else post
+            spikes[b, t], posts[b, t] = s[b], dynamics.sign * post
+            change += np.outer(rate * x, posts[b, t]) / batch
+        h = dynamics.rho * h + change
+        if dynamics.clamp is not None:
+            h = np.clip(h, -dynamics.clamp, dynamics.clamp)
+    return spikes, posts, u, h

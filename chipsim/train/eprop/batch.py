@@ -15,13 +15,14 @@ from chipsim.kernels.eprop_float import (
     EpropGradients,
     EpropWeights,
     Events,
+    Reals,
     Tape,
     adjoint_gradient,
     online_gradient,
     run_trial,
 )
 from chipsim.train.eprop.rule import Gradient, Neurons, Rule
-from chipsim.train.eprop.trial import Judgement, Trial, judge
+from chipsim.train.eprop.trial import Trial, judge
 from chipsim.train.eprop.weights import no_gradients
 
 GRADIENTS: Mapping[Gradient, Callable[..., None]] = {
@@ -87,26 +88,33 @@ def run_batch(
 ) -> BatchResult:
     """Run ``trials`` (at least one) and, with a ``rule``, take the mean of their gradients.
 
-    All reals in the type of ``weights``.
+    All reals in the type of ``weights``.  With a rule the psi of all trials are kept until their
+    mean rates are known.
     """
-    gradients = no_gradients(weights)
     spikes = np.zeros(weights.recurrent.shape[0], np.int64)
+    kept: list[tuple[Trial, Tape, Reals]] = []
     count = asked = steps = 0
     loss = wrong = 0.0
     for trial in trials:
         tape = run(constants, weights, trial)
         judgement = judge(trial, tape.output)
-        fired = np.bincount(tape.spikes.neuron, minlength=len(spikes))
+        spikes += np.bincount(tape.spikes.neuron, minlength=len(spikes))
         if rule is not None:
-            _add_gradient(constants, weights, trial, tape, judgement, fired, rule, gradients)
-        spikes += fired
+            kept.append((trial, tape, judgement.error))
         count += 1
         steps += trial.steps
         loss += judgement.loss
         wrong += judgement.wrong
         asked += judgement.asked
-    for gradient in gradients:
-        gradient /= gradient.dtype.type(count)
+    gradients = no_gradients(weights)
+    if rule is not None:
+        excess = spikes / steps - rule.rate_target
+        for trial, tape, error in kept:
+            rate = (rule.rate_cost / trial.steps * excess).astype(weights.recurrent.dtype)
+            gradient = GRADIENTS[rule.gradient]
+            gradient(constants, weights, trial.inputs, tape, error, rate, gradients)
+        for total in gradients:
+            total /= total.dtype.type(count)
     return BatchResult(gradients, loss / count, wrong, asked, spikes, steps)
 
 
@@ -122,21 +130,3 @@ def run(constants: EpropConstants, weights: EpropWeights, trial: Trial) -> Tape:
     run_trial(constants, weights, trial.inputs, tape)
     held = Events(spikes.first, spikes.neuron[: spikes.first[-1]])
     return Tape(psi, held, tape.output)
-
-
-def _add_gradient(
-    constants: EpropConstants,
-    weights: EpropWeights,
-    trial: Trial,
-    tape: Tape,
-    judgement: Judgement,
-    fired: NDArray[np.int64],
-    rule: Rule,
-    gradients: EpropGradients,
-) -> None:
-    real = weights.recurrent.dtype
-    excess = fired / trial.steps - rule.rate_target
-    rate = (rule.rate_cost / trial.steps * excess).astype(real)
-    error = np.ascontiguousarray(judgement.error, dtype=real)
-    gradient = GRADIENTS[rule.gradient]
-    gradient(constants, weights, trial.inputs, tape, error, rate, gradients)

@@ -135,14 +135,19 @@ def _record(job: Job, training: Training, summary: Summary, seconds: float) -> d
         "score": RECIPES[job.settings.task].task.unit,
         "iterations": {
             "stage": [record.stage for record in records],
-            "loss": [record.loss for record in records],
-            "score": [record.score for record in records],
-            "rate_hz": [record.rate for record in records],
+            "loss": [_short(record.loss) for record in records],
+            "score": [_short(record.score) for record in records],
+            "rate_hz": [_short(record.rate) for record in records],
         },
         "result": asdict(summary) | {"last_50_mean_score": _last_mean(training, 50)},
         "seconds": seconds,
         "numpy": np.__version__,
     }
+
+
+def _short(value: float) -> float:
+    """Return six digits of a figure of which there are thousands."""
+    return float(f"{value:.6g}")
 
 
 def _last_mean(training: Training, count: int) -> float:

@@ -40,7 +40,7 @@ class Recipe:
     """A task, its network and how it learns by default.
 
     ``rate_cost`` as in `rule.Rule`; ``feedback_spread`` by kind of feedback; ``readout`` is how
-    W_out starts; ``checkpoint_every`` in iterations.
+    W_out starts; ``stop_score`` as in `settings.Settings`; ``checkpoint_every`` in iterations.
     """
 
     task: Task
@@ -52,6 +52,7 @@ class Recipe:
     rate_cost: float
     feedback_spread: Mapping[Feedback, float]
     readout: Literal["normal", "glorot"]
+    stop_score: float | None = None
 
 
 def _adaptation(strength: float, tau: float) -> float:
@@ -114,7 +115,8 @@ RECIPES: Mapping[str, Recipe] = {
             dampening=0.3,
             leak_scales_input=False,
         ),
-        optimiser=Optimiser("adam", 5e-3),
+        # The fall is ours (assumed): at a constant rate the error jumps after iteration 300.
+        optimiser=Optimiser("adam", 5e-3, fall=0.3, fall_every=300),
         batch=64,
         iterations=500,
         checkpoint_every=25,
@@ -122,6 +124,7 @@ RECIPES: Mapping[str, Recipe] = {
         rate_cost=2.0,
         feedback_spread=_spread(1.0, 100),
         readout="glorot",
+        stop_score=0.07,
     ),
     "store-recall": Recipe(
         task=Task(
@@ -149,5 +152,6 @@ RECIPES: Mapping[str, Recipe] = {
         rate_cost=0.02,
         feedback_spread=_spread(1.0, 20),
         readout="glorot",
+        stop_score=0.05,
     ),
 }

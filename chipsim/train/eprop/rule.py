@@ -29,7 +29,8 @@ Learning, with ``E_k,t = dLoss/dy_k,t`` (0 outside the learning window) and feed
     G_ji     = sum_t L_j,t ebar_ji,t + rate_cost (spikes_j / T - rate_target) / T sum_t e_ji,t
     G_out,kj = sum_t E_k,t zbar_j,t;      zbar_j,t = kappa zbar_j,t-1 + (1 - kappa) z_j,t
 
-The rate term is the e-prop gradient of ``rate_cost / 2 sum_j (spikes_j / T - rate_target)^2``.
+The rate term is the e-prop gradient of ``rate_cost / 2 sum_j (spikes_j / T - rate_target)^2``;
+``spikes_j / T`` is the mean over the batch of trials, and so is G.
 ``B`` is fixed and random, ``W_out^T`` (symmetric), or adaptive: it starts random and gets the
 updates of ``W_out^T``, and both lose a share of themselves at each update (Kolen-Pollack).
 

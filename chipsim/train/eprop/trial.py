@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.kernels.eprop_float import Events
-
-Reals = NDArray[np.floating[Any]]
+from chipsim.kernels.eprop_float import Events, Reals
 
 
 class Question(NamedTuple):
@@ -68,7 +66,7 @@ def judge(trial: Trial, output: Reals) -> Judgement:
     """
     if isinstance(trial.target, tuple):
         return _classification(trial.target, output)
-    error = output - trial.target
+    error = np.asarray(output - trial.target, output.dtype)
     squared = float(np.sum(error * error))
     spread = trial.target - trial.target.mean(axis=0)
     return Judgement(0.5 * squared, error, squared / float(np.sum(spread * spread)), 1)

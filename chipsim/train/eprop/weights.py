@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.kernels.eprop_float import EpropGradients, EpropWeights
+from chipsim.kernels.eprop_float import EpropGradients, EpropWeights, Reals
 from chipsim.train.eprop.rule import Neurons, Optimiser, Rule
-
-Reals = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
