@@ -8,6 +8,7 @@ says where it is, what was given, what is allowed: ``tianjic.yaml:4:21: core.axo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -257,8 +258,14 @@ class Section:
         if key in self.node.entries:
             return convert(self.node.entries[key], path)
         if default is _REQUIRED:
-            raise self._error_at(self.node, path, f"missing; expected {expected}")
+            hint = self._misspelt(key)
+            raise self._error_at(self.node, path, f"missing; expected {expected}{hint}")
         return default
+
+    def _misspelt(self, key: str) -> str:
+        """Point at a key of this section that ``key`` may have been meant by."""
+        near = get_close_matches(key, list(self.node.entries), n=1)
+        return f'; there is "{near[0]}", did you mean "{key}"?' if near else ""
 
     def _items(
         self, key: str, expected: str, default: Default, convert: Callable[[Node, str], T]

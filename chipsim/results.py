@@ -50,3 +50,17 @@ class Results:
     counters: Counters
     bill: Bill
     notes: tuple[str, ...]
+
+    @property
+    def phases_per_inference(self) -> int:
+        """Phases between two inferences."""
+        return self.network.steps * self.mapping.schedule.interval
+
+    @property
+    def phase_seconds(self) -> float:
+        """Mean length of a phase in seconds."""
+        return float(self.counters.phase_cycles.mean()) / self.chip.clock_hz
+
+    def per_inference(self, total: float) -> float:
+        """Return a count or energy of the whole run per sample."""
+        return float(total) / self.counters.samples

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "mesh": GROUND | {"kernels"},
     "quantise": GROUND,
     "load": GROUND | READERS,
-    "mapping": GROUND | {"cores"},
+    "mapping": GROUND | {"cores", "mesh"},
     "simulate": GROUND | PARTS,
     "results": GROUND | PARTS | {"simulate", "energy"},
     "energy": GROUND,

@@ -15,8 +15,9 @@ from chipsim.load.traces import read_trace, write_trace
 from chipsim.mapping.mapping_file import write_mapping
 from chipsim.network import Trace
 from chipsim.pipeline import Choices, Job, run
+from chipsim.report.arrays import arrays_of
 from chipsim.report.run_folder import dump_json
-from chipsim.report.summary import arrays_of, summarise
+from chipsim.report.summary import summarise
 from chipsim.results import Results
 from tests.conftest import random_network
 from tests.simulate.tiny import TINY, random_trace, relay, save_model, simulated, tiny_chip

@@ -11,7 +11,17 @@ import sys
 from collections.abc import Sequence
 
 from chipsim import __version__
-from chipsim.cli import chips, describe, map_command, noc, report, run_command, study, train, validate
+from chipsim.cli import (
+    chips,
+    describe,
+    map_command,
+    noc,
+    report,
+    run_command,
+    study,
+    train,
+    validate,
+)
 from chipsim.errors import ChipsimError
 
 COMMANDS = (map_command, run_command, study, train, chips, describe, validate, report, noc)

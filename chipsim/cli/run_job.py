@@ -11,9 +11,10 @@ import numpy as np
 from chipsim.cli.progress import StderrProgress
 from chipsim.mapping.mapping_file import write_mapping
 from chipsim.pipeline import Job, run
+from chipsim.report.arrays import arrays_of
 from chipsim.report.run_folder import Writer, check_target, write_arrays, write_json, write_run
 from chipsim.report.schema import Arrays, Summary
-from chipsim.report.summary import arrays_of, summarise
+from chipsim.report.summary import summarise
 from chipsim.report.terminal import summary_text
 from chipsim.results import Results
 

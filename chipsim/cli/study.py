@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chipsim.cli.job_options import positive
 
 if TYPE_CHECKING:
-    from chipsim.study.model import Study
+    from chipsim.study.model import Point, Study
     from chipsim.study.point import Task
     from chipsim.study.store import Store
 
@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
 
     study = read_study(args.study)
     folder = args.out or Path("runs") / f"study-{args.study.stem}"
-    tasks = _tasks(study)
+    # All of them before any runs, so that a mistake is told at once.
+    tasks = [_task(point) for point in study.points]
     store = open_store(folder)
     try:
         _complete(args, study, tasks, store)
@@ -72,18 +73,15 @@ def run(args: argparse.Namespace) -> int:
     return _report(args, study, tasks, store, folder)
 
 
-def _tasks(study: Study) -> list[Task]:
-    """Return the task of every point; what is wrong with any of them is said before any runs."""
+def _task(point: Point) -> Task:
+    """Return the task of a point; what is wrong with it is told with its place in the file."""
     from chipsim.errors import InputError
     from chipsim.study.point import task_of
 
-    tasks = []
-    for point in study.points:
-        try:
-            tasks.append(task_of(point.settings))
-        except InputError as error:
-            raise InputError(f"{point.where}: {error}") from error
-    return tasks
+    try:
+        return task_of(point.settings)
+    except InputError as error:
+        raise InputError(f"{point.where}: {error}") from error
 
 
 def _complete(args: argparse.Namespace, study: Study, tasks: list[Task], store: Store) -> None:

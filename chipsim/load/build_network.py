@@ -20,7 +20,7 @@ from chipsim.yaml_tree import hint, shown
 
 _NAME = re.compile(r"[\w.+-]{1,64}")
 _MOST_NEURONS = 2**31 - 1
-_MOST_STEPS = 2**31 - 1
+_MOST_STEPS = 2**20
 _MOST_DELAY = 2**15
 
 

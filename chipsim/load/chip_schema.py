@@ -57,7 +57,7 @@ PHASE: Mapping[str, Quantity] = {
 }
 
 CORE: Mapping[str, Quantity] = {
-    "axons": _whole(1, 65536),
+    "axons": _whole(1, 65535),
     "columns": _whole(1, 65536),
     "macs_per_cycle": _whole(1, 65536),
     "soma_cycles": _whole(0, 65536),

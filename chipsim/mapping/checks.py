@@ -48,12 +48,15 @@ def _check_placement(mapping: Mapping, chip: Chip) -> None:
     if len(mapping.placement) != len(mapping.slices):
         raise InputError(f"placement: {len(mapping.placement)} cores, {len(mapping.slices)} slices")
     taken: dict[int, int] = {}
+    working = set(chip.mesh.working_cores)
     for index, core in enumerate(mapping.placement):
         key = f"slices[{index}].core"
         if not 0 <= core < chip.cores:
             raise InputError(
                 f"{key}: {core} is not on the {chip.mesh.width}x{chip.mesh.height} mesh"
             )
+        if core not in working:
+            raise InputError(f"{key}: core {core} or its router is dead (mesh.dead)")
         if core in taken:
             raise InputError(f"{key}: the core is already taken by slice {taken[core]}")
         taken[core] = index

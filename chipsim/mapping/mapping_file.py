@@ -1,7 +1,8 @@
 """Mappings kept in a file: JSON that a person can read, one slice, flow or task a line.
 
-Routers are written as their coordinates ``x,y``, a route as the ports a packet leaves each router
-by: E, W, N, S and L (to the core there).
+Routers are written as their coordinates ``x,y`` (a core among several at a router as ``x,y,n``), a
+route as the ports a packet leaves each router by: E, W, N, S, on a triangular torus also A
+(north-east) and B (south-west), and L (to the core there; M, O, P to a second, third, fourth).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from chipsim.mapping.model import (
 from chipsim.network import Network, PlasticityMode
 
 FORMAT = "chipsim mapping 1"
-PORTS = {"E": model.EAST, "W": model.WEST, "N": model.NORTH, "S": model.SOUTH, "L": model.LOCAL}
+LINK_LETTERS = {(1, 0): "E", (-1, 0): "W", (0, 1): "N", (0, -1): "S", (1, 1): "A", (-1, -1): "B"}
+LOCAL_LETTERS = "LMOP"
 MODES: dict[str, PlasticityMode] = {word: word for word in get_args(PlasticityMode)}
 ROLES: dict[str, Role] = {word: word for word in get_args(Role)}
 FLOW_KINDS: dict[str, FlowKind] = {word: word for word in get_args(FlowKind)}
@@ -112,7 +114,7 @@ def _rows(mapping: Mapping, mesh: Mesh) -> tuple[list[object], ...]:
             "neurons": [piece.first, piece.count],
             "axons": [[run.projection, run.first, run.count] for run in piece.axons],
             "plastic": piece.plastic,
-            "core": _coordinates(core, mesh),
+            "core": _core_name(core, mesh),
         }
         for piece, core in zip(mapping.slices, mapping.placement, strict=True)
     ]
@@ -127,7 +129,7 @@ def _rows(mapping: Mapping, mesh: Mesh) -> tuple[list[object], ...]:
             "neurons_per_packet": flow.neurons_per_packet,
             "bits": flow.bits,
             "from": _coordinates(route.source, mesh),
-            "route": {_coordinates(r, mesh): _letters(mask) for r, mask in route.ports.items()},
+            "route": {_coordinates(r, mesh): _letters(mask, mesh) for r, mask in route.ports.items()},
         }
         for flow, route in zip(mapping.flows, mapping.routes, strict=True)
     ]
@@ -147,8 +149,20 @@ def _coordinates(router: int, mesh: Mesh) -> str:
     return f"{router % mesh.width},{router // mesh.width}"
 
 
-def _letters(mask: int) -> str:
-    return "".join(letter for letter, port in PORTS.items() if mask & port)
+def _core_name(core: int, mesh: Mesh) -> str:
+    at = _coordinates(mesh.router_of(core), mesh)
+    return at if mesh.cores_per_router == 1 else f"{at},{core % mesh.cores_per_router}"
+
+
+def _ports(mesh: Mesh) -> dict[str, int]:
+    """Return the letters of a router's ports with their bits."""
+    letters = [LINK_LETTERS[step] for step in mesh.steps]
+    letters += LOCAL_LETTERS[: mesh.cores_per_router]
+    return {letter: 1 << port for port, letter in enumerate(letters)}
+
+
+def _letters(mask: int, mesh: Mesh) -> str:
+    return "".join(letter for letter, port in _ports(mesh).items() if mask & port)
 
 
 def _parse(root: Node, network: Network, chip: Chip) -> Mapping:
@@ -199,7 +213,7 @@ def _parse_slices(node: Node, mesh: Mesh) -> tuple[tuple[Slice, ...], tuple[int,
                 field["plastic"].flag(),
             )
         )
-        placement.append(_router(field["core"], field["core"].text(), mesh))
+        placement.append(_core(field["core"], mesh))
     return tuple(slices), tuple(placement)
 
 
@@ -224,7 +238,7 @@ def _parse_flows(node: Node, mesh: Mesh) -> tuple[tuple[Flow, ...], tuple[Route,
         ports: dict[int, int] = {}
         for at, letters in field["route"].entries().items():
             router = _router(letters, at, mesh)
-            ports[router] = _mask(letters)
+            ports[router] = _mask(letters, _ports(mesh))
         routes.append(Route(_router(field["from"], field["from"].text(), mesh), ports))
     return tuple(flows), tuple(routes)
 
@@ -261,12 +275,23 @@ def _router(node: Node, coordinates: str, mesh: Mesh) -> int:
     return y * mesh.width + x
 
 
-def _mask(node: Node) -> int:
+def _core(node: Node, mesh: Mesh) -> int:
+    """Return the core at ``x,y``, or at ``x,y,n`` where a router has several."""
+    text = node.text()
+    if mesh.cores_per_router == 1:
+        return _router(node, text, mesh)
+    at, _, number = text.rpartition(",")
+    if number not in [str(local) for local in range(mesh.cores_per_router)]:
+        node.refuse(f"{text!r} given, a core is written x,y,n, n below {mesh.cores_per_router}")
+    return _router(node, at, mesh) * mesh.cores_per_router + int(number)
+
+
+def _mask(node: Node, ports: dict[str, int]) -> int:
     letters = node.text()
     mask = 0
     for letter in letters:
-        port = PORTS.get(letter, 0)
+        port = ports.get(letter, 0)
         if not port or mask & port:
-            node.refuse(f"{letters!r} given, ports are E, W, N, S, L, each at most once")
+            node.refuse(f"{letters!r} given, ports are {', '.join(ports)}, each at most once")
         mask |= port
     return mask

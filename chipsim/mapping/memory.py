@@ -102,7 +102,7 @@ def check_slices(chip: Chip, slices: Sequence[Slice], shapes: Sequence[Shape]) -
 
 def check_core_count(chip: Chip, slices: Sequence[Slice]) -> None:
     """Raise DoesNotFitError if there are more slices than cores."""
-    use = Use("cores", len(slices), chip.cores)
+    use = Use("cores", len(slices), len(chip.mesh.working_cores))
     if use.exceeded:
         raise DoesNotFitError(f"chip {chip.name}: {use}")
 
@@ -139,9 +139,9 @@ def memory_use(
     """List, for every slice, the memories of its core with what is in them, in bytes."""
     trees = trees_by_router(chip, routes)
     uses = []
-    for shape, router in zip(shapes, placement, strict=True):
+    for shape, core in zip(shapes, placement, strict=True):
         items = crossbar.memory_items(chip.core, shape)
-        items["router"] = crossbar.router_items(chip.mesh, trees[router])
+        items["router"] = crossbar.router_items(chip.mesh, trees[chip.mesh.router_of(core)])
         uses.append(
             tuple(MemoryUse(name, held, _memory_budget(chip, name)) for name, held in items.items())
         )

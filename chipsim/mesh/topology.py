@@ -13,14 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.chip import MESH_STEPS, TRIANGLE_STEPS, Mesh
 from chipsim.errors import InputError
 from chipsim.mesh.fabric import Bytes, Int32, Int64
 
 MAX_PORTS = 8
-MESH_STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))
-"""East, west, north, south, as in `chipsim.mesh.fabric`."""
-TRIANGLE_STEPS = ((1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1))
-"""SpiNNaker's links 0-5: east, north-east, north, west, south-west, south."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +165,15 @@ def torus(width: int, height: int, cores: int = 1) -> Topology:
 def triangular(width: int, height: int, cores: int = 1) -> Topology:
     """Return SpiNNaker's triangular torus with ``cores`` (1 or 2) ports to cores a router."""
     return _build("triangular torus", width, height, cores, TRIANGLE_STEPS, wraps=True)
+
+
+def topology_of(chip: Mesh) -> Topology:
+    """Return the topology of a chip's mesh, without what is dead in it."""
+    build = {"mesh": mesh, "torus": torus, "triangular": triangular}[chip.topology]
+    built = build(chip.width, chip.height, chip.cores_per_router)
+    if chip.dead.routers or chip.dead.links:
+        return without(built, chip.dead.routers, chip.dead.links)
+    return built
 
 
 def without(

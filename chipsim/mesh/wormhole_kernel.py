@@ -306,8 +306,7 @@ def transmit(
     set_turn(routers, router, INPUT_TURN, output, port + 1 if port + 1 < sizes.ports else 0)
     if output >= sizes.links:
         if flit & TAIL:
-            local_ports = sizes.ports - sizes.links
-            core = router * local_ports + output - sizes.links
+            core = router * sizes.locals + output - sizes.links
             cycle = t + EJECT - phase.start
             deliver(book, load.inject, phase.base + packet, core, cycle)
         return

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from chipsim.errors import InputError
 from chipsim.mesh.adaptive import turns
-from chipsim.mesh.fabric import MAX_BUFFER_FLITS, MAX_CYCLES, Bytes, Int32, Int64
+from chipsim.mesh.fabric import MAX_BUFFER_FLITS, MAX_CYCLES, Bytes, Int32, Int64, edge_port
 from chipsim.mesh.layout import power_of_two
-from chipsim.mesh.topology import Topology
+from chipsim.mesh.topology import MAX_PORTS, Topology
 
 MAX_VCS = 8
 TREES = "trees"
@@ -34,7 +34,8 @@ class Channels:
     - ``routing``: ``"trees"``, or one of `chipsim.mesh.adaptive.ADAPTIVE`, then a packet picks one
       of its outputs at each router.
 
-    Injector ``e < cores`` is core e on its local port.
+    Injector ``e < cores`` is core e on its local port, further ones are chip inputs.  On tori these
+    use one more input port a router, number ``topology.ports``, to which no output leads.
     """
 
     topology: Topology
@@ -49,6 +50,34 @@ class Channels:
     injector_router: Int32
     injector_port: Int32
     routing: str = TREES
+
+    @property
+    def ports(self) -> int:
+        """Input ports of a router."""
+        return max(self.topology.ports, int(self.injector_port.max()) + 1)
+
+
+def with_input(channels: Channels, x: int, y: int) -> Channels:
+    """Add a chip input at router (x, y) as one more injector.
+
+    On a mesh it takes an edge port that no neighbour uses, as in `chipsim.mesh.fabric`; with rings
+    a port of its own.  InputError if no port is left.
+    """
+    topology = channels.topology
+    port = topology.ports
+    if topology.name == "mesh":
+        port = edge_port(topology.width, topology.height, x, y)
+    if port >= MAX_PORTS:
+        raise InputError(
+            f"mesh.io: no port is left for the chip's input at a router of a {topology.name} with "
+            f"{topology.locals} cores a router"
+        )
+    router = y * topology.width + x
+    return replace(
+        channels,
+        injector_router=np.append(channels.injector_router, router).astype(np.int32),
+        injector_port=np.append(channels.injector_port, port).astype(np.int32),
+    )
 
 
 def make_channels(
@@ -109,6 +138,7 @@ class Sizes(NamedTuple):
     routers: int
     ports: int
     links: int
+    locals: int
     vcs: int
     lanes: int
     rings: bool
@@ -220,8 +250,9 @@ def lay_sizes(channels: Channels) -> Sizes:
     sources = int(channels.injector_router.size)
     return Sizes(
         routers=topology.routers,
-        ports=topology.ports,
+        ports=channels.ports,
         links=topology.links,
+        locals=topology.locals,
         vcs=channels.vcs,
         lanes=power_of_two(channels.vcs),
         rings=topology.rings,
@@ -262,7 +293,7 @@ def lay_ways(channels: Channels, trees: Bytes) -> Ways:
         by_port(channels.delay, 0),
         by_port(channels.interval, 1),
         (topology.dateline @ weights).astype(np.int32),
-        topology.axis.astype(np.int32),
+        np.append(topology.axis, MAX_PORTS).astype(np.int32),
         entry,
         allowed.reshape(-1),
         trees.reshape(-1),

@@ -128,7 +128,7 @@ class Router:
                     mask = int(self.mesh.trees[flit.tree, self.number]) & int(
                         turns[self.number, port]
                     )
-                    outputs = [output for output in range(self.mesh.ports) if mask >> output & 1]
+                    outputs = [output for output in range(self.mesh.outputs) if mask >> output & 1]
                     flit.wants = {max(outputs, key=lambda o: (self.free_slots(o), -o))}
                 else:
                     flit.wants = set(channel.taken)
@@ -163,7 +163,7 @@ class Router:
         """Return for each output that grants: input port, its channel, the channel to take."""
         ports, vcs = self.mesh.ports, self.mesh.vcs
         granted = {}
-        for output in range(ports):
+        for output in range(self.mesh.outputs):
             if self.mesh.senders[self.number, output].free_at > self.mesh.environment.now:
                 continue
             asking = []
@@ -236,17 +236,14 @@ class MeshModel:
         self.trees = trees
         adaptive = channels.routing != TREES
         self.turns = turns(self.topology, channels.routing) if adaptive else None
-        self.ports, self.links, self.vcs = (
-            channels.topology.ports,
-            channels.topology.links,
-            channels.vcs,
-        )
+        self.ports, self.vcs = channels.ports, channels.vcs
+        self.outputs, self.links = self.topology.ports, self.topology.links
         self.arrived: dict[tuple[int, int], int] = {}
-        self.link_flits = np.zeros((self.topology.routers, self.ports), dtype=np.int64)
+        self.link_flits = np.zeros((self.topology.routers, self.outputs), dtype=np.int64)
         self.routers = [Router(self, number) for number in range(self.topology.routers)]
         self.senders: dict[tuple[int, int], Sender] = {}
         for router in range(self.topology.routers):
-            for output in range(self.ports):
+            for output in range(self.outputs):
                 sender = self.senders[router, output] = self.new_sender()
                 target = int(self.topology.leads[router, output])
                 if target >= 0:
@@ -266,7 +263,8 @@ class MeshModel:
         if not topology.rings:
             return range(self.vcs)
         half = self.vcs // 2
-        behind = topology.axis[port] == topology.axis[output] and vc >= half
+        straight = port < self.outputs and topology.axis[port] == topology.axis[output]
+        behind = straight and vc >= half
         upper = behind or topology.dateline[router, output]
         return range(half, self.vcs) if upper else range(half)
 

@@ -155,7 +155,7 @@ KEYS: tuple[Key, ...] = (
     Key("spikes_per_inference.*", "number", "", "spikes of a population"),
     Key("traffic.packets", "integer", "", "packets sent in the run"),
     Key("traffic.deliveries", "integer", "", "copies delivered to cores"),
-    Key("traffic.hops", "integer", "", "flits over links between routers"),
+    Key("traffic.hops", "integer", "", "routers passed, the destination's included"),
     Key("traffic.packets_per_inference", "number", "", "packets"),
     Key("traffic.hops_per_inference", "number", "", "hops"),
     Key("traffic.by_kind.*.packets", "integer", "", "packets of a kind: input, sum, spike, post"),

@@ -87,7 +87,7 @@ def written(path: str, value: Scalar) -> str:
     """Return a value of a measure for reading, with its unit; a dash for None."""
     if value is None:
         return "-"
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, (bool, str)):
         return str(value).lower() if isinstance(value, bool) else value
     unit = key_of(path).unit
     if unit == "fraction":

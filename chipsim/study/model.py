@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +36,7 @@ class Settings:
     overrides: tuple[str, ...] = ()
     trace: Path | None = None
     limit: int | None = None
-    choices: Choices = Choices()
+    choices: Choices = field(default_factory=Choices)
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,7 @@ class Row:
 
 def rows_of(study: Study, keys: Sequence[str], records: Mapping[str, Record]) -> tuple[Row, ...]:
     """Return a row for each point of ``study``; ``keys`` names each point's record."""
-    values = [
-        {path: _measured(records[key], path) for path in study.measures} for key in keys
-    ]
+    values = [{path: _measured(records[key], path) for path in study.measures} for key in keys]
     front = on_front(study.pareto, values)
     return tuple(
         Row(
@@ -90,8 +88,7 @@ def study_json(study: Study, rows: Sequence[Row]) -> dict[str, Any]:
         "study": study.name,
         "about": study.about,
         "axes": [
-            {"name": a.name, "varies": list(a.varies), "values": list(a.values)}
-            for a in study.axes
+            {"name": a.name, "varies": list(a.varies), "values": list(a.values)} for a in study.axes
         ],
         "measures": [
             {"path": path, "label": measures.label(path), "unit": measures.key_of(path).unit}

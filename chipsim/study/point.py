@@ -90,8 +90,8 @@ def compute(task: Task) -> str:
     inputs = inputs_of(task.settings)
     if address(inputs) != task.key:
         raise InputError(
-            "a worker sees another chipsim, model, chip or trace than this process; give all "
-            "machines the same files and the same version of chipsim"
+            "a worker sees another chipsim, model, chip or trace than this process did when the "
+            "study began; give all machines the same files, and change none while it runs"
         )
     report, message = None, None
     try:

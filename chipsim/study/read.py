@@ -55,7 +55,7 @@ def read_study(path: Path) -> Study:
         plots=plots or _plot_of(pareto),
     )
     # Each point's settings were read from a copy of base, which found its unknown keys.
-    for key in base.keys():
+    for key in base.node.entries:
         base.has(key)
     root.finish()
     return study
@@ -83,7 +83,7 @@ def _axis(section: Section) -> _Varied:
         raise section.error("name", "give either values or zip, one of the two")
     if section.has("zip"):
         zipped = section.section("zip")
-        columns = {path: _items(zipped, path) for path in zipped.keys()}
+        columns = {path: _items(zipped, path) for path in zipped.node.entries}
     else:
         columns = {section.text("vary", default=name): _items(section, "values")}
     lengths = {path: len(items) for path, items in columns.items()}

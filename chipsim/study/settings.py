@@ -12,7 +12,7 @@ from chipsim.network import PlasticityMode
 from chipsim.pipeline import Choices
 from chipsim.study.model import Settings, SyntheticHP
 from chipsim.study.synthetic import HIGHEST_RATE, MOST_HIDDEN
-from chipsim.yaml_tree import MapNode, Node, describe
+from chipsim.yaml_tree import MapNode, Node, describe, shown
 
 OPTIONS = (
     "model", "chip", "trace", "limit", "plasticity", "placer", "mesh_phases", "seed", "strict",
@@ -85,7 +85,9 @@ def placed(node: Node | None, path: str, value: Node, where: str) -> Node:
     if node is None:
         node = MapNode(where, {}, {})
     if not isinstance(node, MapNode):
-        raise InputError(f"{where}: there is no {head} in {describe(node)}; base says otherwise")
+        raise InputError(
+            f"{where}: {shown(head)} cannot be set in {describe(node)}, which is not a mapping"
+        )
     child = placed(node.entries.get(head), rest, value, where) if rest else value
     entries = {**node.entries, head: child}
     return MapNode(node.where, entries, {**node.key_where, head: where}, node.given)

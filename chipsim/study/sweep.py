@@ -84,9 +84,7 @@ def _submit(
                 raise
 
 
-def _collect(
-    running: dict[Future[str], Task], store: Store, done: Callable[[Task], None]
-) -> None:
+def _collect(running: dict[Future[str], Task], store: Store, done: Callable[[Task], None]) -> None:
     finished, _ = wait(running, LOOK_AGAIN, FIRST_COMPLETED)
     for future in finished:
         text = future.result()

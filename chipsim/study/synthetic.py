@@ -71,7 +71,9 @@ def synthetic_hp(spec: SyntheticHP, trace: Trace) -> Network:
     rng = np.random.default_rng(spec.seed)
     held = images(trace)[:_SAMPLES]
     activity = np.broadcast_to(held, (STEPS, *held.shape))
-    hidden, activity = _layer("fc1", "image", "hidden", spec.hidden, activity, spec.hidden_rate, rng)
+    hidden, activity = _layer(
+        "fc1", "image", "hidden", spec.hidden, activity, spec.hidden_rate, rng
+    )
     output, _ = _layer("fc2", "hidden", "output", OUTPUTS, activity, spec.output_rate, rng)
     return Network(
         name=f"synthetic_hp_{spec.hidden}",
@@ -98,7 +100,7 @@ def _layer(
 ) -> tuple[Projection, NDArray[np.float64]]:
     """Return a projection scaled for ``activity (steps, samples, n_pre)``, and its spikes."""
     n_pre = activity.shape[2]
-    weight = rng.standard_normal((size, n_pre)) / np.sqrt(n_pre)
+    weight = rng.normal(0, n_pre**-0.5, (size, n_pre))
     rule = HybridPlasticity(
         alpha=ALPHA,
         beta=rng.normal(0, SPREAD, n_pre).astype(np.float32),
@@ -114,7 +116,7 @@ def _layer(
     factors = attenuation(unscaled, STEPS)
     current = (activity @ weight.T) * factors[:, None, None]
     gain = _gain_for(current, rate, name)
-    scaled = replace(unscaled, weight=(gain * weight).astype(np.float32))
+    scaled = replace(unscaled, weight=np.asarray(gain * weight, np.float32))
     return scaled, _spikes(gain * current)
 
 

@@ -25,9 +25,7 @@ def text_table(study: Study, rows: Sequence[Row]) -> str:
         marks = [FRONT, *("*" if row.on_front else "" for row in rows)]
         cells = [[*line, mark] for line, mark in zip(cells, marks, strict=True)]
     words = [max(len(part) for part in head.split()) for head in cells[0]]
-    widths = [
-        max(words[i], *(len(line[i]) for line in cells[1:])) for i in range(len(cells[0]))
-    ]
+    widths = [max(words[i], *(len(line[i]) for line in cells[1:])) for i in range(len(cells[0]))]
     head_lines = _wrapped_heads(cells[0], widths)
     lines = [_aligned(line, widths, len(study.axes)) for line in [*head_lines, *cells[1:]]]
     lines += [f"does not fit: {name_of(r)}: {_first_line(r.message)}" for r in rows if not r.fits]

@@ -51,13 +51,18 @@ class Task:
 
 
 def new_net(settings: ContinualSettings, pixels: int) -> ContinualNet:
-    """Return a network drawn from the seed (spans as published: the authors' code)."""
+    """Return a network drawn from the seed.
+
+    Alpha, beta and eta start as in the authors' code.  Weights start within 1 over the square root
+    of a mask's fan-in; with the authors' 1 over that of all inputs, thin masks drive too little.
+    """
     random = np.random.default_rng([settings.seed, 0])
     hidden = settings.hidden
     shapes = ((hidden, pixels), (hidden, hidden), (CLASSES, hidden))
     weights = [
-        _drawn(random, -1.0 / np.sqrt(n_pre), 1.0 / np.sqrt(n_pre), n_post, n_pre)
-        for n_post, n_pre in shapes
+        _drawn(random, -span, span, n_post, n_pre)
+        for (n_post, n_pre) in shapes
+        for span in [1.0 / np.sqrt(settings.density * n_pre)]
     ]
     plastic = settings.rule == "hp"
     alpha = [_drawn(random, 0.0, 0.1 if plastic else 0.0, 1) for _ in range(2)]

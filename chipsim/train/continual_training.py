@@ -20,6 +20,9 @@ from chipsim.train.data import CLASSES, Images
 from chipsim.train.measure import BATCH, scaled
 from chipsim.train.settings import ContinualSettings, Dynamics, Learnt, cosine
 
+PROBE = 1000
+"""Test images that are asked after each task; after the last one all are."""
+
 
 @dataclass(frozen=True)
 class ContinualTraining:
@@ -63,7 +66,9 @@ def train(
         _learn_task(training, tasks[number], number, train_images, settings, dynamics)
         if settings.rule == "hp" and number < settings.rule_tasks:
             _learn_rule(training, tasks, train_images, settings, dynamics)
-        tests = [accuracy(training.net, task, test_images, dynamics) for task in tasks]
+        last = number == settings.tasks - 1
+        asked = test_images if last else test_images.first(PROBE)
+        tests = [accuracy(training.net, task, asked, dynamics) for task in tasks]
         training.history.append(Learnt(tests, time.perf_counter() - task_begun))
         if checkpoint_path is not None:
             keep(checkpoint_path, training, settings, dynamics)

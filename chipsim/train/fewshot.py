@@ -70,14 +70,15 @@ class FewShotNet(nn.Module):
             maps = torch.tanh(norm(convolution(maps)))
         return maps.flatten(1)
 
-    def plastic_layer(self) -> Layer:
-        """Return the last layer in the form of the other variants."""
+    def plastic_layer(self, ways: int) -> Layer:
+        """Return the last layer's first ``ways`` outputs in the form of the other variants."""
+        alpha = self.alpha[:, :ways]
         return Layer(
-            weight=self.alpha.T * self.weight,
-            bias=torch.zeros_like(self.beta),
-            alpha=1.0 - self.alpha,
+            weight=alpha.T * self.weight[:ways],
+            bias=torch.zeros_like(self.beta[:ways]),
+            alpha=1.0 - alpha,
             beta=self.eta.clamp(max=LARGEST_RATE),
-            eta=self.beta,
+            eta=self.beta[:ways],
         )
 
     def rule(self) -> list[nn.Parameter]:

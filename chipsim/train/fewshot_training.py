@@ -119,8 +119,7 @@ def test(
     """Return the accuracy on `TEST_GROUPS` draws of ``ways`` characters, one query of each.
 
     A draw is an episode for each of its drawings in turn (two, with one shot).  The draws depend
-    on the seed alone.  With fewer ``ways`` than the network has, its other outputs are never
-    shown but may answer, wrongly.
+    on the seed alone.  Fewer ``ways`` than the network has use its first outputs alone.
     """
     drawings = characters.reshape(-1, SIDE, SIDE)
     random = np.random.default_rng([settings.seed, 1])
@@ -207,5 +206,5 @@ def _answers(
 ) -> Tensor:
     """Answer the queries; ``places`` are where support and query are in ``features``."""
     support, query = (features[torch.from_numpy(rows)] for rows in places)
-    layer = net.plastic_layer()
+    layer = net.plastic_layer(len(np.unique(shown)))
     return answer(layer, support, torch.from_numpy(shown), query, dynamics(settings), plastic)

@@ -15,7 +15,6 @@ from chipsim.chip import Chip
 from chipsim.load.chip_file import read_chip
 from chipsim.network import LIF, Input, Network, Population, Projection, Trace
 from chipsim.pipeline import Choices, simulate
-from chipsim.report.summary import phase_seconds, phases_per_inference
 from chipsim.results import Results
 from chipsim.validation.rows import Row
 
@@ -31,7 +30,7 @@ def rows() -> list[Row]:
     spiking = _steady_step(chip, _ring, Trace("none", held=np.zeros((1, 1), np.uint8)))
     graded = _steady_step(chip, _fan, Trace("ones", held=np.ones((1, NEURONS), np.uint8)))
     return [
-        Row("phase", 16.8e-6, phase_seconds(spiking.results), "s",
+        Row("phase", 16.8e-6, spiking.results.phase_seconds, "s",
             "derived from Zhao 2022: 300 MHz / 5952.4 FPS / 10 phases"),
         Row("peak rate, spiking", 608.5e9, spiking.operations_per_second, "SOP/s",
             "derived: 156 x 65,536 / 16.8 us"),
@@ -57,7 +56,7 @@ class _SteadyStep:
         self.results = three
         self._operations = three.counters.synaptic_events - two.counters.synaptic_events
         self._joules = three.bill.total.value - two.bill.total.value
-        self._seconds = phase_seconds(three) * three.mapping.schedule.interval
+        self._seconds = three.phase_seconds * three.mapping.schedule.interval
 
     @property
     def operations_per_second(self) -> float:
@@ -134,4 +133,4 @@ def _frames_per_second(chip: Chip, phases: int) -> float:
     )
     trace = Trace("ones", held=np.ones((2, NEURONS), np.uint8))
     results = simulate(network, chip, trace, Choices())
-    return 1.0 / (phases_per_inference(results) * phase_seconds(results))
+    return 1.0 / (results.phases_per_inference * results.phase_seconds)

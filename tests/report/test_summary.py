@@ -15,10 +15,11 @@ from chipsim.chip import Chip
 from chipsim.load.chip_file import read_chip
 from chipsim.mapping.model import INPUT_PORT
 from chipsim.network import Trace
+from chipsim.report.arrays import arrays_of
 from chipsim.report.bounds import bounded_by, critical_core, latency_cycles
 from chipsim.report.check import check
 from chipsim.report.run_folder import dump_json
-from chipsim.report.summary import arrays_of, summarise
+from chipsim.report.summary import summarise
 from chipsim.report.timeline import chrome_trace
 from chipsim.results import Results
 from chipsim.simulate.counters import ACTIONS

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-
 from chipsim.errors import InputError
 from chipsim.network import Trace
 from chipsim.quantise.plasticity_mode import in_mode
 from chipsim.simulate.float_reference import run_float
 from chipsim.study.model import SyntheticHP
 from chipsim.study.synthetic import synthetic_hp, untrained
+from tests.study.conftest import images
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.15, 0.3])

@@ -61,8 +61,8 @@ def test_answer_equals_plain_variant_d(eta):
     assert dynamics.steps == 9
     tensors = (torch.tensor(support), torch.tensor(shown), torch.tensor(query))
     with torch.no_grad():
-        got = fewshot.answer(net.plastic_layer(), *tensors, dynamics)
-        off = fewshot.answer(net.plastic_layer(), *tensors, dynamics, plastic=False)
+        got = fewshot.answer(net.plastic_layer(4), *tensors, dynamics)
+        off = fewshot.answer(net.plastic_layer(4), *tensors, dynamics, plastic=False)
     weight, alpha, beta = (t.detach().numpy() for t in (net.weight, net.alpha, net.beta))
     parts = (alpha.T * weight, np.zeros(4), 1 - alpha, np.full(12, min(eta, 0.1)), beta)
     for e in range(2):

@@ -10,4 +10,10 @@ from chipsim.mapping.route import xy
 
 RoutingAlgorithm = Callable[[Sequence[Flow], Sequence[int], Mesh], tuple[Route, ...]]
 
-ROUTERS: Mapping[str, RoutingAlgorithm] = {"xy": xy.route}
+ROUTERS: Mapping[str, RoutingAlgorithm] = {
+    "xy": xy.route,
+    "west_first": xy.route,
+    "odd_even": xy.route,
+}
+"""Adaptive routing (west_first, odd_even) picks its way packet by packet; the route kept in the
+mapping is one of its shortest ways, which has the same hops."""

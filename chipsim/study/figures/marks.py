@@ -11,16 +11,17 @@ from chipsim.study.figures.series import Dot, Series, is_numeric, place_on
 from chipsim.study.model import Axis, Plot, Study
 from chipsim.study.outcome import Row
 
-_LINE = {"linewidth": 1.4, "clip_on": False, "zorder": 3}
-
 
 def lines(axes: Axes, axis: Axis, drawn: Sequence[Series]) -> None:
     """Join the points of each run; over values that are no numbers, by a thin line."""
-    look = {**_LINE, "linewidth": 1.4 if is_numeric(axis) else 0.7}
+    width = 1.4 if is_numeric(axis) else 0.7
     for series in drawn:
         for run in series.runs:
             xs, ys = [dot.x for dot in run], [dot.y for dot in run]
-            axes.plot(xs, ys, color=series.color, marker=series.marker, markersize=series.size, **look)
+            axes.plot(
+                xs, ys, color=series.color, marker=series.marker, markersize=series.size,
+                linewidth=width, clip_on=False, zorder=3,
+            )  # fmt: skip
     _rings(axes, [dot for series in drawn for run in series.runs for dot in run])
 
 
@@ -38,11 +39,13 @@ def bars(axes: Axes, axis: Axis, drawn: Sequence[Series]) -> None:
 
 def points(axes: Axes, study: Study, plot: Plot, drawn: Sequence[Series]) -> None:
     """Draw measure against measure; with the objectives as axes, the front itself and names."""
-    look = {**_LINE, "linestyle": "none"}
     for series in drawn:
         dots = [dot for run in series.runs for dot in run]
         xs, ys = [dot.x for dot in dots], [dot.y for dot in dots]
-        axes.plot(xs, ys, color=series.color, marker=series.marker, markersize=series.size, **look)
+        axes.plot(
+            xs, ys, color=series.color, marker=series.marker, markersize=series.size,
+            linestyle="none", clip_on=False, zorder=3,
+        )  # fmt: skip
     dots = [dot for series in drawn for run in series.runs for dot in run]
     axes.margins(0.12)
     _rings(axes, dots)

@@ -1,0 +1,86 @@
+"""The mesh of a chip file: its topology, its channels, and the run of its packets."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chipsim.chip import Dead, Mesh
+from chipsim.mesh import engine, wormhole
+from chipsim.mesh.adaptive import permitted_ways
+from chipsim.mesh.boards import joined
+from chipsim.mesh.fabric import Bytes, Fabric, Int32, Packets, PhaseResults, fabric
+from chipsim.mesh.topology import topology_of
+from chipsim.mesh.wormhole_layout import TREES, Channels, make_channels, with_input
+
+Interconnect = Fabric | Channels
+"""What packets of a chip cross: the one-flit mesh, or channels on any topology."""
+
+
+def network_of(mesh: Mesh) -> Interconnect:
+    """Return what a chip's packets cross; injector ``mesh.cores`` is the chip's input port.
+
+    The one-flit engine where it suffices: it does the same three times as fast.
+    """
+    plain = (
+        mesh.topology == "mesh"
+        and mesh.routing == "xy"
+        and mesh.cores_per_router == mesh.vcs == mesh.link_interval == 1
+        and mesh.flits(mesh.payload_bits) == 1
+        and not (mesh.head_cycles or mesh.chip_width or mesh.dead != Dead(mesh.dead.cores))
+    )
+    return fabric(mesh) if plain else channels_of(mesh)
+
+
+def channels_of(mesh: Mesh) -> Channels:
+    """Return the channels of a chip's mesh, with an injector for its input port at the end."""
+    channels = make_channels(
+        topology_of(mesh),
+        vcs=mesh.vcs,
+        buffer_flits=mesh.buffer_flits,
+        hop_cycles=mesh.hop_cycles,
+        credit_cycles=mesh.credit_cycles,
+        head_cycles=mesh.head_cycles,
+        cut_through=mesh.flow == "cut_through",
+        link_interval=mesh.link_interval,
+        routing=TREES if mesh.routing == "xy" else mesh.routing,
+    )
+    if mesh.chip_width:
+        channels = joined(
+            channels,
+            mesh.chip_width,
+            mesh.chip_height,
+            mesh.chip_hop_cycles,
+            mesh.chip_link_interval,
+        )
+    return with_input(channels, *mesh.io)
+
+
+def run_phases(
+    network: Interconnect, trees: Bytes, packets: Packets, threads: int = 1, flits: Int32 | None = None
+) -> PhaseResults:
+    """Send packets through a chip's mesh; see `chipsim.mesh.engine.run_phases`.
+
+    ``flits`` (int32, (packets,)) is the size of each packet, 1 where it is None.  With adaptive
+    routing the trees only say where packets go.
+    """
+    if isinstance(network, Fabric):
+        return engine.run_phases(network, trees, packets, threads=threads)
+    if flits is None:
+        flits = np.ones(packets.tree.size, dtype=np.int32)
+    if network.routing != TREES:
+        trees, packets = _to_destinations(network, trees, packets)
+    return wormhole.run_phases(network, trees, packets, flits, threads=threads)
+
+
+def _to_destinations(
+    channels: Channels, trees: Bytes, packets: Packets
+) -> tuple[Bytes, Packets]:
+    """Return the permitted ways, and packets whose tree is the core they go to."""
+    topology = channels.topology
+    local = trees >> topology.links
+    router = np.argmax(local > 0, axis=1)
+    number = np.log2(np.maximum(local[np.arange(len(trees)), router], 1)).astype(np.int64)
+    core = (router * topology.locals + number).astype(np.int32)
+    ways = permitted_ways(topology, channels.routing)
+    moved = Packets(packets.phase_ptr, packets.injector, packets.inject, core[packets.tree])
+    return ways, moved
