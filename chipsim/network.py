@@ -32,6 +32,19 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Adaptation:
+    """A threshold that rises with each spike: the ALIF neuron of Bellec et al. 2020.
+
+    ``a' = decay a + s``, with ``s`` the spike of the step before, and the neuron fires against
+    ``theta + strength a'``.  ``strength`` is beta, shape ``(size,)``, zero where a neuron does not
+    adapt.  A reset subtracts ``theta`` alone.
+    """
+
+    decay: float
+    strength: FloatArray
+
+
+@dataclass(frozen=True)
 class LIF:
     """Leaky integrate-and-fire neuron, one update a step.
 
@@ -40,6 +53,9 @@ class LIF:
     (snnTorch); ``u' = k u (1 - s) + I`` for ``reset="zero"``; ``u' = k u + I`` for ``"none"``,
     which makes a leaky integrator.  ``s`` is the spike of the step before.  The new spike is
     ``u' > theta`` (``fires="above"``) or ``u' >= theta`` (``fires="at"``).
+
+    After a spike the neuron cannot fire for ``refractory`` steps; its membrane goes on.
+    ``adaptation`` makes the threshold rise with spikes.
     """
 
     threshold: float
@@ -47,6 +63,8 @@ class LIF:
     reset: Literal["subtract", "zero", "none"] = "subtract"
     reset_order: Literal["before_leak", "after_leak"] = "before_leak"
     fires: Literal["above", "at"] = "above"
+    refractory: int = 0
+    adaptation: Adaptation | None = None
 
 
 @dataclass(frozen=True)

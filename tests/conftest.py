@@ -9,7 +9,15 @@ import pytest
 
 from chipsim.chip import Arithmetic
 from chipsim.mapping.model import Axons, Mapping, Schedule, Slice
-from chipsim.network import LIF, HybridPlasticity, Input, Network, Population, Projection
+from chipsim.network import (
+    LIF,
+    Adaptation,
+    HybridPlasticity,
+    Input,
+    Network,
+    Population,
+    Projection,
+)
 
 ARITHMETIC = Arithmetic(
     native_bits=8,
@@ -43,18 +51,25 @@ def random_rule(rng, n_pre, n_post) -> HybridPlasticity:
     )
 
 
+def random_adaptation(rng, size) -> Adaptation:
+    strength = np.abs(rng.normal(0, 0.5, size)).astype(np.float32)
+    return Adaptation(float(rng.choice([0.0, 0.9, 0.9995, 1.0])), strength)
+
+
 def random_network(rng: np.random.Generator) -> Network:
     """One input, a hidden population (sometimes recurrent), a readout; any neuron variant."""
     n_in, n_hidden, n_out = (int(n) for n in rng.integers(1, 9, 3))
     kind = str(rng.choice(["graded", "spikes"]))
 
-    def lif() -> LIF:
+    def lif(size: int) -> LIF:
         return LIF(
             threshold=float(rng.uniform(0.2, 1.0)),
             decay=float(rng.choice([0.0, 0.4, 0.9, 1.0])),
             reset=rng.choice(["subtract", "zero", "none"]),
             reset_order=rng.choice(["before_leak", "after_leak"]),
             fires=rng.choice(["above", "at"]),
+            refractory=int(rng.choice([0, 0, 1, 3])),
+            adaptation=random_adaptation(rng, size) if rng.random() < 0.4 else None,
         )
 
     def projection(name, source, target, n_pre, n_post, delay=0) -> Projection:
@@ -83,8 +98,8 @@ def random_network(rng: np.random.Generator) -> Network:
         steps=int(rng.integers(1, 6)),
         populations=(
             Population("in", n_in, Input(kind)),
-            Population("hidden", n_hidden, lif()),
-            Population("out", n_out, lif()),
+            Population("hidden", n_hidden, lif(n_hidden)),
+            Population("out", n_out, lif(n_out)),
         ),
         projections=tuple(projections),
         readout="out",

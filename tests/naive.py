@@ -14,7 +14,7 @@ from chipsim.network import Network, attenuation, evaluation_order
 
 WORD = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
-LEAK, GAIN, RATE, ATTENUATE, POST, DECAY, UPDATE = range(1, 8)
+LEAK, GAIN, RATE, ATTENUATE, POST, DECAY, UPDATE, ADAPT = range(1, 9)
 
 
 def mix(x: int) -> int:
@@ -66,6 +66,8 @@ def _run_sample(fixed, values, rounder, sample):
     pops = fixed.populations
     u = {p.name: [0] * p.size for p in pops}
     fired = {p.name: [0] * p.size for p in pops}
+    risen = {p.name: [0] * p.size for p in pops}
+    waiting = {p.name: [0] * p.size for p in pops}
     history = []
     traces, rule_of, channel_of = {}, {}, {}
     channels = 0
@@ -117,7 +119,19 @@ def _run_sample(fixed, values, rounder, sample):
                     v -= p.threshold
                 v = limit(v + current, arith.membrane_bits, arith.overflow)
                 u[p.name][n] = v
-                fired[p.name][n] = int(v > p.threshold or (p.fires == "at" and v == p.threshold))
+                level = p.threshold
+                if p.adaptation:
+                    a = p.adaptation
+                    key = (sample, t, ADAPT, index, n)
+                    slow = rounder.shift(risen[p.name][n] * a.decay, a.decay_bits, key)
+                    rise = int(a.strength[n]) if fired[p.name][n] else 0
+                    risen[p.name][n] = min(slow + rise, 2**31 - 1)
+                    level += risen[p.name][n] >> a.fraction_bits
+                waiting[p.name][n] = max(0, waiting[p.name][n] - 1)
+                reached = v > level or (p.fires == "at" and v == level)
+                fired[p.name][n] = int(reached and waiting[p.name][n] == 0)
+                if fired[p.name][n]:
+                    waiting[p.name][n] = p.refractory
             now[p.name] = list(fired[p.name])
             for j in fixed.incoming(p.name):
                 if j.plasticity:
@@ -154,6 +168,7 @@ def run_float(network: Network, values: np.ndarray):
     for sample in values:
         u = {n: np.zeros(network.population(n).size) for n in evaluation_order(network)}
         s = {n: np.zeros(network.population(n).size) for n in u}
+        a, wait = ({n: np.zeros(len(u[n])) for n in u} for _ in range(2))
         h = {p.name: np.zeros(p.weight.T.shape) for p in network.projections if p.plasticity}
         history, rows = [], []
         for t in range(network.steps):
@@ -182,10 +197,14 @@ def run_float(network: Network, values: np.ndarray):
                 before = model.reset_order == "before_leak"
                 v = (v - subtract) * model.decay if before else v * model.decay - subtract
                 u[name] = v + current
-                above = u[name] > model.threshold
-                if model.fires == "at":
-                    above = u[name] >= model.threshold
-                s[name] = above.astype(float)
+                level = np.full(len(v), model.threshold)
+                if model.adaptation:
+                    a[name] = model.adaptation.decay * a[name] + s[name]
+                    level = level + model.adaptation.strength * a[name]
+                wait[name] = np.maximum(wait[name] - 1, 0)
+                above = u[name] >= level if model.fires == "at" else u[name] > level
+                s[name] = (above & (wait[name] == 0)).astype(float)
+                wait[name] = np.where(s[name] > 0, model.refractory, wait[name])
                 now[name] = s[name]
                 for p, x in learners:
                     rule = p.plasticity

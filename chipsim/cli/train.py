@@ -112,6 +112,13 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     )
     add("--limit", type=whole(1), metavar="N", help="train on the first N images only")
     add(
+        "--validation",
+        type=whole(0),
+        default=Settings.validation,
+        metavar="N",
+        help="hold out the last N images and train the local rule on them: bilevel (%(default)s)",
+    )
+    add(
         "--weight-rate",
         type=real(),
         default=Settings.weight_rate,
@@ -203,6 +210,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         output_scale=scale,
         rule=args.rule,
         trace=args.hebb,
+        validation=args.validation,
         limit=args.limit,
     )
 

@@ -13,6 +13,9 @@ from typing import Literal
 
 from chipsim.chip import Core, Mesh, Phase
 
+ADAPTATION_BITS, REFRACTORY_BITS = 32, 8
+"""An adaptive threshold keeps its state and its strength; a refractory time counts to 255."""
+
 POST_TABLE_ENTRIES = 512
 """Entries of the look-up table that turns a membrane potential into a plasticity factor."""
 
@@ -26,7 +29,8 @@ class Shape:
     different scales, so each has its own accumulator.  ``channels`` counts the accumulators a
     neuron: one per projection, one more per plastic one.  ``parts`` is the number of partial sums
     a channel of a soma slice is added from.  ``plastic``: a trace lies beside each weight;
-    ``learns``: the population has a plastic projection.  ``waiting`` counts input values that wait
+    ``learns``: the population has a plastic projection; ``adapts``, ``refractory``: its neurons
+    have a rising threshold, a refractory time.  ``waiting`` counts input values that wait
     for a later phase than the double buffer covers.
     """
 
@@ -39,6 +43,8 @@ class Shape:
     parts: int = 1
     plastic: bool = False
     learns: bool = False
+    adapts: bool = False
+    refractory: bool = False
     waiting: int = 0
 
     @property
@@ -140,6 +146,10 @@ def _soma_items(core: Core, shape: Shape) -> dict[str, int]:
         items["biases"] = shape.count * as_bytes(arithmetic.membrane_bits)
     if shape.owns_neurons and shape.learns:
         items["sliding thresholds"] = post
+    if shape.owns_neurons and shape.adapts:
+        items["adaptations"] = shape.count * 2 * as_bytes(ADAPTATION_BITS)
+    if shape.owns_neurons and shape.refractory:
+        items["refractory counters"] = shape.count * as_bytes(REFRACTORY_BITS)
     if shape.integrates:
         items["dendrite sums"] = sums
     else:

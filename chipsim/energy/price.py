@@ -16,6 +16,7 @@ from chipsim.errors import ConservationError, InputError
 
 STATIC = "static"
 MESH = "mesh"
+MESH_ACTIONS = ("router_hop", "hop_bit", "chip_hop")
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ def price(
         a: of(prices[a]).times(float(n)) for a, n in zip(actions, totals, strict=True) if n
     }
     by_action[STATIC] = of(chip.static_power).times(seconds)
-    values = np.array([prices[a].value if a in prices else 0.0 for a in actions])
+    priced = [i for i, a in enumerate(actions) if a in chip.prices]
+    values = np.array([prices[a].value if a in prices else 0.0 for a in actions])[priced]
     total = reduce(Amount.__add__, by_action.values())
     by_layer = _by_layer(actions, by_core, layer_of_core, prices)
     by_layer[STATIC] = by_action[STATIC]
     _check(total, by_layer)
     shares, assumed = _shares(chip, by_action, prices, total)
-    return Bill(total, by_action, by_core @ values, by_layer, shares, assumed)
+    return Bill(total, by_action, by_core[:, priced] @ values, by_layer, shares, assumed)
 
 
 def _price_of(chip: Chip, action: str) -> Constant:
@@ -85,7 +87,7 @@ def _by_layer(
     layers: dict[str, Amount] = {}
     for core, index in np.argwhere(by_core):
         action = actions[index]
-        layer = MESH if action == "router_hop" else layer_of_core[int(core)]
+        layer = MESH if action in MESH_ACTIONS else layer_of_core[int(core)]
         amount = of(prices[action]).times(float(by_core[core, index]))
         layers[layer] = layers.get(layer, Amount()) + amount
     return layers

@@ -17,7 +17,10 @@ from chipsim.kernels.integers import add32, limit, mul32, round_shift, stream
 from chipsim.kernels.layout import SUBTRACT, ZERO, Axons, State
 from chipsim.kernels.plasticity import learn
 
-LEAK, GAIN = 1, 2
+FULL_RISE = 2**31 - 1
+"""Where the state of an adaptive threshold saturates."""
+
+LEAK, GAIN, ADAPT = 1, 2, 8
 """What a rounding is for (`chipsim.kernels.plasticity` has more): part of its noise's key."""
 
 
@@ -126,7 +129,9 @@ def _fire(program: Any, p: int, sample: int, t: int, state: Any) -> int:
     population, f = program.populations[p], program.formats[0]
     current, u, spikes = state.current, state.u, state.spikes
     subtract, threshold = population.reset == SUBTRACT, population.threshold
+    risen, waiting, strength = state.risen, state.waiting, program.adaptation
     noise = stream(f.seed, sample, t, LEAK, p)
+    slow_noise = stream(f.seed, sample, t, ADAPT, p)
     overflows = 0
     for j in range(population.size):
         n = population.first + j
@@ -142,7 +147,15 @@ def _fire(program: Any, p: int, sample: int, t: int, state: Any) -> int:
         limited = limit(v, f.membrane_bits, f.wrap)
         overflows += limited != v
         u[n] = limited
-        spikes[n] = limited > threshold or (population.fires_at and limited == threshold)
+        slow = risen[n] * population.adaptation_decay
+        slow = round_shift(slow, population.adaptation_decay_bits, f.rounding, slow_noise, j)
+        risen[n] = min(slow + strength[n], FULL_RISE) if fired else slow
+        level = threshold + (risen[n] >> population.adaptation_fraction)
+        waiting[n] = max(waiting[n] - 1, 0)
+        reached = limited > level or (population.fires_at != 0 and limited == level)
+        spikes[n] = reached and waiting[n] == 0
+        if spikes[n] != 0:
+            waiting[n] = population.refractory
     return overflows
 
 
@@ -181,6 +194,8 @@ def _rest(program: Any) -> Any:
     return State(
         np.zeros(f.neurons, np.int64),
         np.zeros(f.neurons, np.uint8),
+        np.zeros(f.neurons, np.int64),
+        np.zeros(f.neurons, np.int64),
         np.zeros((f.slots, f.inputs + f.neurons), np.int32),
         np.zeros(f.sums, np.int64),
         np.zeros(f.neurons, np.int64),
@@ -208,6 +223,8 @@ def run_samples(program: Any, values: Any, first_sample: int, outcome: Any) -> N
     for n in range(values.shape[0]):
         state.u[:] = 0
         state.spikes[:] = 0
+        state.risen[:] = 0
+        state.waiting[:] = 0
         state.activity[:] = 0
         state.live[:] = False
         for t in range(steps):

@@ -19,7 +19,10 @@ Integers = NDArray[np.int64]
 
 
 class FloatPopulations(NamedTuple):
-    """Neurons by population; ``bias`` by neuron; ``incoming`` points into the projections."""
+    """Neurons by population; ``bias`` and ``adaptation`` (its strength) by neuron.
+
+    ``incoming`` points into the projections.
+    """
 
     first: Integers
     size: Integers
@@ -30,6 +33,9 @@ class FloatPopulations(NamedTuple):
     fires_at: NDArray[np.bool_]
     bias: Reals
     incoming: Integers
+    refractory: Integers
+    adaptation_decay: Reals
+    adaptation: Reals
 
 
 class FloatProjections(NamedTuple):
@@ -103,8 +109,9 @@ def _learn(
 
 
 @inlined
-def _fire(program: Any, p: int, current: Any, u: Any, spikes: Any) -> None:
+def _fire(program: Any, p: int, current: Any, u: Any, spikes: Any, slow: Any) -> None:
     pops = program.populations
+    risen, waiting = slow
     threshold = pops.threshold[p]
     for j in range(pops.size[p]):
         n = pops.first[p] + j
@@ -119,7 +126,12 @@ def _fire(program: Any, p: int, current: Any, u: Any, spikes: Any) -> None:
             v -= threshold
         v += current[j] + pops.bias[n]
         u[n] = v
-        spikes[n] = v > threshold or (pops.fires_at[p] and v == threshold)
+        risen[n] = risen[n] * pops.adaptation_decay[p] + np.float32(fired)
+        level = threshold + pops.adaptation[n] * risen[n]
+        waiting[n] = max(waiting[n] - 1, 0)
+        spikes[n] = waiting[n] == 0 and (v > level or (pops.fires_at[p] and v == level))
+        if spikes[n] != 0:
+            waiting[n] = pops.refractory[p]
 
 
 @compiled
@@ -136,10 +148,13 @@ def run_float(program: Any, values: Any, all_spikes: Any, potential: Any) -> Non
     live = np.zeros(len(program.beta), np.bool_)
     u = np.zeros(program.neurons, np.float32)
     spikes = np.zeros(program.neurons, np.uint8)
+    slow = (np.zeros(program.neurons, np.float32), np.zeros(program.neurons, np.int64))
     activity = np.zeros((program.slots, program.inputs + program.neurons), np.float32)
     for n in range(values.shape[0]):
         u[:] = 0.0
         spikes[:] = 0
+        slow[0][:] = 0.0
+        slow[1][:] = 0
         activity[:] = 0.0
         trace[:] = 0.0
         live[:] = False
@@ -152,7 +167,7 @@ def run_float(program: Any, values: Any, all_spikes: Any, potential: Any) -> Non
                 for j in range(pops.incoming[p], pops.incoming[p + 1]):
                     source = activity[(t - projections.delay[j]) % program.slots]
                     _current(program, j, t, size, source, trace, current)
-                _fire(program, p, current, u, spikes)
+                _fire(program, p, current, u, spikes, slow)
                 for j in range(pops.incoming[p], pops.incoming[p + 1]):
                     if projections.trace[j] < 0:
                         continue

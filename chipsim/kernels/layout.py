@@ -22,10 +22,12 @@ def _record(*names: str) -> np.dtype[np.void]:
 POPULATION = _record(
     "first", "size", "threshold", "decay", "reset", "before_leak", "fires_at",
     "channels", "channels_end", "slices", "slices_end", "projections", "projections_end",
-    "rules", "rules_end",
+    "rules", "rules_end", "refractory", "adaptation_decay", "adaptation_decay_bits",
+    "adaptation_fraction",
 )  # fmt: skip
 """A population: its first neuron and size, its LIF parameters as in
-`chipsim.quantise.fixed.FixedPopulation`, and its ranges of channels, slices, projections, rules."""
+`chipsim.quantise.fixed.FixedPopulation`, its ranges of channels, slices, projections, rules, and
+its refractory steps and adaptation as in `chipsim.quantise.fixed.FixedAdaptation`."""
 
 CHANNEL = _record("first", "shift")
 """An accumulator: its first place in the sums and the shift of its gain."""
@@ -60,9 +62,9 @@ Records = NDArray[np.void]
 class Program(NamedTuple):
     """A network on a chip, ready to run: arrays of the records above, and what they point into.
 
-    ``bias (neurons,)``; ``factor (channels, steps)``; ``rate`` and ``sliding`` of all rules;
-    ``attenuation (rules, steps)``; ``table (rules, entries)``; ``weights`` of all runs.  Records
-    rather than one array a field, because numba counts references array by array.
+    ``bias`` and ``adaptation (neurons,)``; ``factor (channels, steps)``; ``rate`` and ``sliding``
+    of all rules; ``attenuation (rules, steps)``; ``table (rules, entries)``; ``weights`` of all
+    runs.  Records rather than one array a field, because numba counts references array by array.
     """
 
     populations: Records
@@ -73,6 +75,7 @@ class Program(NamedTuple):
     rules: Records
     formats: Records
     bias: NDArray[np.int64]
+    adaptation: NDArray[np.int64]
     factor: NDArray[np.int64]
     rate: NDArray[np.int64]
     sliding: NDArray[np.int64]
@@ -97,6 +100,7 @@ class Axons(NamedTuple):
 class State(NamedTuple):
     """What changes while a sample runs.
 
+    ``risen`` is how far each threshold has risen, ``waiting`` the steps a neuron cannot fire yet.
     ``active`` axons have input, ``plastic`` ones have input and a trace that is not all zero,
     ``learning`` ones a trace to decay or change (their value is the pre-factor).  ``live``, by
     axon: its traces are not all zero.
@@ -104,6 +108,8 @@ class State(NamedTuple):
 
     u: NDArray[np.int64]
     spikes: NDArray[np.uint8]
+    risen: NDArray[np.int64]
+    waiting: NDArray[np.int64]
     activity: NDArray[np.int32]
     sums: NDArray[np.int64]
     current: NDArray[np.int64]

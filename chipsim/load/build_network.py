@@ -9,6 +9,7 @@ from chipsim.config import Section
 from chipsim.load.tensors import Tensors
 from chipsim.network import (
     LIF,
+    Adaptation,
     HybridPlasticity,
     Input,
     Network,
@@ -22,6 +23,7 @@ _NAME = re.compile(r"[\w.+-]{1,64}")
 _MOST_NEURONS = 2**31 - 1
 _MOST_STEPS = 2**20
 _MOST_DELAY = 2**15
+_MOST_REFRACTORY = 255
 
 
 def build_network(root: Section, tensors: Tensors, default_name: str) -> Network:
@@ -59,7 +61,7 @@ def _populations(root: Section, tensors: Tensors) -> dict[str, Population]:
         name = _new_name(section, populations)
         size = section.integer("size", at_least=1, at_most=_MOST_NEURONS)
         kind = section.choice("model", ("input", "lif"))
-        model = _input(section, tensors) if kind == "input" else _lif(section, tensors)
+        model = _input(section, tensors) if kind == "input" else _lif(section, tensors, size)
         populations[name] = Population(name, size, model)
     if not any(isinstance(p.model, Input) for p in populations.values()):
         raise root.error("populations", "one population must be an input (model: input)")
@@ -74,7 +76,7 @@ def _input(section: Section, tensors: Tensors) -> Input:
     return Input(cast(Literal["graded", "spikes"], kind), maximum)
 
 
-def _lif(section: Section, tensors: Tensors) -> LIF:
+def _lif(section: Section, tensors: Tensors, size: int) -> LIF:
     reset = section.choice("reset", ("subtract", "zero", "none"), default="subtract")
     order = section.choice("reset_order", ("before_leak", "after_leak"), default="before_leak")
     fires = section.choice("fires", ("above", "at"), default="above")
@@ -84,7 +86,20 @@ def _lif(section: Section, tensors: Tensors) -> LIF:
         reset=cast(Literal["subtract", "zero", "none"], reset),
         reset_order=cast(Literal["before_leak", "after_leak"], order),
         fires=cast(Literal["above", "at"], fires),
+        refractory=section.integer("refractory", at_least=0, at_most=_MOST_REFRACTORY, default=0),
+        adaptation=_adaptation(section, tensors, size),
     )
+
+
+def _adaptation(section: Section, tensors: Tensors, size: int) -> Adaptation | None:
+    if not section.has("adaptation"):
+        return None
+    adaptation = section.section("adaptation")
+    strength = tensors.array(adaptation, "strength", (size,))
+    if (strength < 0).any():
+        raise adaptation.error("strength", "a threshold cannot fall with spikes; 0 or above")
+    decay = tensors.number(adaptation, "decay", at_least=0.0, at_most=1.0)
+    return Adaptation(decay, strength)
 
 
 def _projections(

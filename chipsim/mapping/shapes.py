@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from chipsim.cores.crossbar import Shape
 from chipsim.mapping.model import Axons, Role, Slice
-from chipsim.network import Input, Network, PlasticityMode, Projection
+from chipsim.network import LIF, Input, Network, PlasticityMode, Projection
 
 
 def is_plastic(projection: Projection, plasticity: PlasticityMode) -> bool:
@@ -39,6 +39,7 @@ def shape_for(
     """Return the shape of a slice that is described by its parts (``axons`` empty for a soma)."""
     incoming = {projection.name: projection for projection in network.incoming(population)}
     here = _axons_a_projection(axons)
+    model = network.population(population).model
     held = list(incoming.values()) if role == "soma" else [incoming[name] for name in here]
     plastic_here = [name for name in here if is_plastic(incoming[name], plasticity)]
     graded = [n for name, n in here.items() if _is_graded(network, incoming[name])]
@@ -53,6 +54,8 @@ def shape_for(
         parts=parts,
         plastic=bool(plastic_here),
         learns=any(is_plastic(projection, plasticity) for projection in incoming.values()),
+        adapts=isinstance(model, LIF) and model.adaptation is not None,
+        refractory=isinstance(model, LIF) and model.refractory > 0,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chipsim.chip import Dead, Mesh
 from chipsim.mesh import engine, wormhole
 from chipsim.mesh.adaptive import permitted_ways
-from chipsim.mesh.boards import joined
+from chipsim.mesh.boards import chip_of, crossing, joined
 from chipsim.mesh.fabric import Bytes, Fabric, Int32, Packets, PhaseResults, fabric
 from chipsim.mesh.topology import topology_of
 from chipsim.mesh.wormhole_layout import TREES, Channels, make_channels, with_input
@@ -53,6 +54,14 @@ def channels_of(mesh: Mesh) -> Channels:
             mesh.chip_link_interval,
         )
     return with_input(channels, *mesh.io)
+
+
+def links_between_chips(mesh: Mesh) -> NDArray[np.bool_]:
+    """Return which links leave a chip, bool (routers, links); none where all is one chip."""
+    topology = topology_of(mesh)
+    if not mesh.chip_width:
+        return np.zeros((mesh.routers, mesh.links), dtype=bool)
+    return crossing(topology, chip_of(topology, mesh.chip_width, mesh.chip_height))
 
 
 def run_phases(

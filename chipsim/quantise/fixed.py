@@ -71,6 +71,20 @@ class FixedProjection:
 
 
 @dataclass(frozen=True)
+class FixedAdaptation:
+    """A rising threshold in integers: ``a' = ((a * decay) >> decay_bits) + strength`` on a spike.
+
+    ``a`` counts ``2**-fraction_bits`` membrane steps, so that it does not stall where its decay is
+    slow; the threshold rises by ``a >> fraction_bits``.  ``strength (size,)``.
+    """
+
+    decay: int
+    decay_bits: int
+    fraction_bits: int
+    strength: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class FixedPopulation:
     """LIF neurons in integers: threshold and bias in membrane steps, decay as a fraction."""
 
@@ -84,6 +98,8 @@ class FixedPopulation:
     reset_order: str
     fires: str
     bias: Int32Array
+    refractory: int = 0
+    adaptation: FixedAdaptation | None = None
 
 
 @dataclass(frozen=True)

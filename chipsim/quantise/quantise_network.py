@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from chipsim.chip import Arithmetic
 from chipsim.errors import InputError
 from chipsim.network import (
     LIF,
+    Adaptation,
     Input,
     Network,
     Population,
@@ -18,6 +20,7 @@ from chipsim.network import (
     evaluation_order,
 )
 from chipsim.quantise.fixed import (
+    FixedAdaptation,
     FixedInput,
     FixedNetwork,
     FixedPopulation,
@@ -35,6 +38,8 @@ from chipsim.quantise.gain import make_gain
 from chipsim.quantise.loss import measure_loss
 from chipsim.quantise.quantise_rule import quantise_rule, trace_reach
 
+ADAPTATION_BITS = 32
+MOST_FRACTION = 16
 MOST_STEPS = 2**20
 """A factor a step is kept for every projection with attenuation."""
 
@@ -83,7 +88,7 @@ def quantise_network(
         population = network.population(name)
         incoming = network.incoming(name)
         membrane = _membrane(network, population, arithmetic.membrane_bits)
-        populations.append(_population(population, incoming, membrane, arithmetic))
+        populations.append(_population(population, incoming, membrane, settings))
         for projection in incoming:
             source = inputs.get(projection.source)
             fixed, lost = _projection(projection, source, populations[-1], settings)
@@ -162,9 +167,9 @@ def _population(
     population: Population,
     incoming: tuple[Projection, ...],
     membrane: FixedFormat,
-    arithmetic: Arithmetic,
+    settings: _Settings,
 ) -> FixedPopulation:
-    model = _lif(population)
+    model, arithmetic = _lif(population), settings.arithmetic
     bias = np.zeros(population.size)
     for projection in incoming:
         if projection.bias is not None:
@@ -180,6 +185,30 @@ def _population(
         reset_order=model.reset_order,
         fires=model.fires,
         bias=quantise(bias, membrane).astype(np.int32),
+        refractory=model.refractory,
+        adaptation=_adaptation(model.adaptation, membrane, settings),
+    )
+
+
+def _adaptation(
+    adaptation: Adaptation | None, membrane: FixedFormat, settings: _Settings
+) -> FixedAdaptation | None:
+    """Give the rise of the threshold as many fraction bits as its largest value leaves room for."""
+    if adaptation is None:
+        return None
+    strength = adaptation.strength.astype(np.float64) / membrane.lsb
+    spikes = min(settings.steps, 1.0 / max(1.0 - adaptation.decay, 1.0 / settings.steps))
+    # A threshold beyond the membrane's range is never reached, however far beyond.
+    strength = np.minimum(strength, membrane.high + 1)
+    largest = float(strength.max(initial=0.0)) * spikes + 1.0
+    fraction = ADAPTATION_BITS - 1 - math.ceil(math.log2(largest))
+    fraction = min(MOST_FRACTION, max(0, fraction))
+    bits = settings.arithmetic.trace_decay_bits
+    return FixedAdaptation(
+        decay=round(adaptation.decay * (1 << bits)),
+        decay_bits=bits,
+        fraction_bits=fraction,
+        strength=np.round(strength * (1 << fraction)).astype(np.int64),
     )
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from chipsim.report.summary_traffic import traffic_matrix
 from chipsim.results import Results
 from chipsim.simulate.counters import ACTIONS
-from chipsim.simulate.traffic import flits_by_link
 
 _TASK_CODES = {"integrate": 0, "soma": 1, "learn": 2}
 
@@ -19,7 +18,7 @@ def arrays_of(results: Results) -> dict[str, NDArray[Any]]:
     """Return the arrays that go with a report: counters by core and link, rasters, timeline."""
     answers = results.activity.answers
     arrays: dict[str, NDArray[Any]] = {
-        "link_flits": flits_by_link(results.mesh.packets, results.mesh.trees),
+        "link_flits": _link_flits(results),
         "traffic_matrix": traffic_matrix(results),
         "core_actions": results.counters.by_core,
         "action_names": np.array(ACTIONS),
@@ -31,6 +30,12 @@ def arrays_of(results: Results) -> dict[str, NDArray[Any]]:
     for name in answers.populations:
         arrays[f"raster_{name}"] = answers.of(name)[0].astype(np.bool_)
     return arrays
+
+
+def _link_flits(results: Results) -> NDArray[np.int64]:
+    """Return the flits through each router's links, and to its cores, ``(routers, links + 1)``."""
+    through, links = results.mesh.flits_through(), results.chip.mesh.links
+    return np.column_stack([through[:, :links], through[:, links:].sum(axis=1)])
 
 
 def core_busy_cycles(results: Results) -> NDArray[np.int64]:

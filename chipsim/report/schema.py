@@ -77,7 +77,7 @@ KEYS: tuple[Key, ...] = (
     Key("chip.overrides[]", "text", "", "values set on the command line"),
     Key("chip.width", "integer", "routers", "routers in x"),
     Key("chip.height", "integer", "routers", "routers in y"),
-    Key("chip.cores", "integer", "", "cores; core c is at (c % width, c // width)"),
+    Key("chip.cores", "integer", "", "cores, the same number at each router"),
     Key("chip.clock_hz", "number", "Hz", "clock"),
     Key("chip.phase_s", "number", "s", "length of a phase (its mean, where it adapts)"),
     Key("chip.weight_bits", "integer", "bits", "weight width"),
@@ -196,9 +196,10 @@ ARRAYS: tuple[ArrayKey, ...] = (
     ArrayKey(
         "link_flits",
         "integer",
-        ("routers", "5"),
+        ("routers", "ports"),
         "flits",
-        "through output ports east, west, north (y+1), south, local of each router",
+        "through output ports east, west, north (y+1), south, local of each router (triangular: "
+        "east, north-east, north, west, south-west, south, local)",
     ),
     ArrayKey(
         "traffic_matrix", "integer", ("cores", "cores"), "packets", "from source to destination"

@@ -76,7 +76,9 @@ def _model(results: Results) -> dict[str, Any]:
 
 def _kind(population: Population) -> str:
     model = population.model
-    return f"input, {model.kind}" if isinstance(model, Input) else "LIF"
+    if isinstance(model, Input):
+        return f"input, {model.kind}"
+    return "ALIF" if model.adaptation else "LIF"
 
 
 def _chip(results: Results) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def _chip(results: Results) -> dict[str, Any]:
 
 def _core(results: Results, part: Slice) -> dict[str, Any]:
     core = results.mapping.placement[part.index]
-    width = results.chip.mesh.width
+    width, router = results.chip.mesh.width, results.chip.mesh.router_of(core)
     memory = results.mapping.memory[part.index]
     ends = [t.end for t in results.tasks if t.slice.index == part.index]
     phases = results.counters.samples * results.phases_per_inference
@@ -104,8 +106,8 @@ def _core(results: Results, part: Slice) -> dict[str, Any]:
     neurons = f"{part.population}[{part.first}:{part.first + part.count}]"
     return {
         "core": core,
-        "x": core % width,
-        "y": core // width,
+        "x": router % width,
+        "y": router // width,
         "population": part.population,
         "role": part.role,
         "slice": f"{neurons} <- {axons}" if axons else neurons,

@@ -7,36 +7,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.chip import Mesh
 from chipsim.mapping.model import INPUT_PORT
 from chipsim.results import Results
-from chipsim.simulate.traffic import flits_by_link
-
-LINK_NAMES = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 def traffic(results: Results) -> dict[str, Any]:
     """Return packets, hops and loads of the whole run, and latencies of what was timed."""
     mesh, counters = results.mesh, results.counters
-    flits = flits_by_link(mesh.packets, mesh.trees)
-    hops_by_flow = mesh.packets * _bits(mesh.trees).sum(axis=1)
+    places = _bits(mesh.trees)
+    hops_by_flow = mesh.packets * mesh.flits * places.sum(axis=1)
+    deliveries = mesh.packets * _bits(mesh.trees >> results.chip.mesh.links).sum(axis=1)
     by_kind: dict[str, dict[str, int]] = {}
     for flow, packets, hops in zip(results.mapping.flows, mesh.packets, hops_by_flow, strict=True):
         kind = by_kind.setdefault(flow.kind, {"packets": 0, "hops": 0})
         kind["packets"] += int(packets)
         kind["hops"] += int(hops)
     cycles = float(counters.phase_cycles.mean()) * mesh.phases
-    links = flits[:, :4]
+    links = mesh.flits_through()[:, : results.chip.mesh.links]
     used = np.count_nonzero(links)
     return {
         "packets": int(mesh.packets.sum()),
-        "deliveries": int(flits[:, 4].sum()),
+        "deliveries": int(deliveries.sum()),
         "hops": int(hops_by_flow.sum()),
         "packets_per_inference": results.per_inference(int(mesh.packets.sum())),
         "hops_per_inference": results.per_inference(int(hops_by_flow.sum())),
         "by_kind": by_kind,
         "max_link_load": float(links.max(initial=0)) / cycles,
         "mean_link_load": float(links.sum()) / used / cycles if used else 0.0,
-        "hottest_link": _hottest(links, results.chip.mesh.width),
+        "hottest_link": _hottest(links, results.chip.mesh),
         "mean_latency_cycles": mesh.latency_sum / mesh.deliveries if mesh.deliveries else None,
         "max_latency_cycles": mesh.latency_max if mesh.deliveries else None,
         "overruns": counters.overruns,
@@ -47,7 +46,7 @@ def traffic(results: Results) -> dict[str, Any]:
 def traffic_matrix(results: Results) -> NDArray[np.int64]:
     """Packets from core to core; what enters by the input port counts as its router's."""
     mesh, placement = results.chip.mesh, results.mapping.placement
-    io = mesh.io[1] * mesh.width + mesh.io[0]
+    io = (mesh.io[1] * mesh.width + mesh.io[0]) * mesh.cores_per_router
     matrix = np.zeros((results.chip.cores, results.chip.cores), np.int64)
     for flow, packets in zip(results.mapping.flows, results.mesh.packets, strict=True):
         source = io if flow.source == INPUT_PORT else placement[flow.source]
@@ -57,12 +56,13 @@ def traffic_matrix(results: Results) -> NDArray[np.int64]:
 
 
 def _bits(trees: NDArray[np.uint8]) -> NDArray[np.int64]:
-    return sum(((trees >> port) & 1).astype(np.int64) for port in range(5))  # type: ignore[return-value]
+    return sum(((trees >> port) & 1).astype(np.int64) for port in range(8))  # type: ignore[return-value]
 
 
-def _hottest(links: NDArray[np.int64], width: int) -> str | None:
+def _hottest(links: NDArray[np.int64], mesh: Mesh) -> str | None:
     if not links.any():
         return None
-    router, port = divmod(int(np.argmax(links)), 4)
-    x, y = router % width, router // width
-    return f"({x},{y})->({x + LINK_NAMES[port][0]},{y + LINK_NAMES[port][1]})"
+    router, port = divmod(int(np.argmax(links)), mesh.links)
+    x, y = router % mesh.width, router // mesh.width
+    to_x, to_y = (x + mesh.steps[port][0]) % mesh.width, (y + mesh.steps[port][1]) % mesh.height
+    return f"({x},{y})->({to_x},{to_y})"

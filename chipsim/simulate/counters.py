@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from chipsim.chip import Chip
 from chipsim.cores.crossbar import ceil_div
 from chipsim.mapping.model import Mapping
+from chipsim.mesh.chip_mesh import links_between_chips
 from chipsim.quantise.fixed import FixedNetwork
 from chipsim.simulate.functional import Activity
 from chipsim.simulate.traffic import MeshActivity, flits_by_link
@@ -28,10 +29,13 @@ ACTIONS = (
     "trace_update",
     "router_hop",
     "core_cycle",
+    "hop_bit",
+    "chip_hop",
 )
 """Actions of crossbar cores: native synaptic operations driven by a spike, by a graded value;
 additions of partial sums (native words); soma updates; table look-ups; decays and updates of
-plasticity traces; routers passed; clock cycles of cores in use."""
+plasticity traces; flits through routers; clock cycles of cores in use.  Where the chip prices them: bits through
+routers; flits over links between chips."""
 
 Integers = NDArray[np.int64]
 
@@ -72,7 +76,7 @@ def count(
     events = _count_synapses(fixed, chip, mapping, activity, column)
     _count_tasks(chip, mapping, tasks, samples * steps, column)
     _count_look_ups(fixed, mapping, samples * steps, column)
-    column["router_hop"] += flits_by_link(mesh.packets, mesh.trees).sum(axis=1)
+    _count_hops(chip, mapping, mesh, column)
     busy = _busy(mapping, tasks, mesh.phases)
     lengths = _phase_cycles(chip, busy, mesh)
     interval = mapping.schedule.interval
@@ -138,6 +142,23 @@ def _count_tasks(
         if timed.slice.role == "soma":
             sums = timed.slice.count * timed.shape.parts * timed.shape.channels
             column["relay_add"][core] += sums * words * steps
+
+
+def _count_hops(
+    chip: Chip, mapping: Mapping, mesh: MeshActivity, column: dict[str, Integers]
+) -> None:
+    """Count what packets cost at each router, in the name of its first core."""
+    first = slice(None, None, chip.mesh.cores_per_router)
+    through = mesh.flits_through()
+    column["router_hop"][first] += through.sum(axis=1)
+    if "hop_bit" in chip.prices:
+        bits = [flow.bits + chip.mesh.header_bits for flow in mapping.flows]
+        carried = mesh.packets * np.array(bits, np.int64)
+        by_port = flits_by_link(carried, mesh.trees, through.shape[1])
+        column["hop_bit"][first] += by_port.sum(axis=1)
+    if "chip_hop" in chip.prices:
+        between = links_between_chips(chip.mesh)
+        column["chip_hop"][first] += (through[:, : chip.mesh.links] * between).sum(axis=1)
 
 
 def _count_look_ups(

@@ -73,6 +73,14 @@ def _populations(network: Network, populations: list[Population]) -> floating.Fl
         fires_at=np.array([m.fires == "at" for m in models]),
         bias=np.concatenate([_biases(network, p) for p in populations]),
         incoming=_pointers([len(network.incoming(p.name)) for p in populations]),
+        refractory=np.array([m.refractory for m in models], np.int64),
+        adaptation_decay=_floats([m.adaptation.decay if m.adaptation else 0.0 for m in models]),
+        adaptation=np.concatenate(
+            [
+                m.adaptation.strength if m.adaptation else np.zeros(p.size, np.float32)
+                for p, m in zip(populations, models, strict=True)
+            ]
+        ).astype(np.float32),
     )
 
 

@@ -79,6 +79,7 @@ def compile_program(fixed: FixedNetwork, mapping: Mapping, seed: int = 0) -> lay
         rules=_rules(fixed, projections),
         formats=_formats(fixed, seed, traces, int(slices["stride"].max())),
         bias=np.concatenate([p.bias for p in fixed.populations]).astype(np.int64),
+        adaptation=_strengths(fixed),
         factor=np.array([gain.factor for gain in gains], np.int64).reshape(len(gains), steps),
         rate=_joined([rule.rate for rule in rules]),
         sliding=_joined([rule.sliding for rule in rules]),
@@ -140,7 +141,7 @@ def _populations(fixed: FixedNetwork, mapping: Mapping) -> layout.Records:
     return _records(
         layout.POPULATION,
         (
-            (first, *_neuron(p), *channels, *slices, *projections, *rules)
+            (first, *_neuron(p), *channels, *slices, *projections, *rules, *_slow_state(p))
             for p, first, channels, slices, projections, rules in columns
         ),
     )
@@ -149,6 +150,22 @@ def _populations(fixed: FixedNetwork, mapping: Mapping) -> layout.Records:
 def _neuron(p: FixedPopulation) -> tuple[int, ...]:
     before_leak, at = p.reset_order == "before_leak", p.fires == "at"
     return p.size, p.threshold, p.decay, _RESETS[p.reset], int(before_leak), int(at)
+
+
+def _slow_state(p: FixedPopulation) -> tuple[int, ...]:
+    slow = p.adaptation
+    if slow is None:
+        return p.refractory, 0, 0, 0
+    return p.refractory, slow.decay, slow.decay_bits, slow.fraction_bits
+
+
+def _strengths(fixed: FixedNetwork) -> NDArray[np.int64]:
+    return np.concatenate(
+        [
+            p.adaptation.strength if p.adaptation else np.zeros(p.size, np.int64)
+            for p in fixed.populations
+        ]
+    )
 
 
 def _slices(holding: tuple[Slice, ...]) -> layout.Records:

@@ -12,8 +12,8 @@ from chipsim.chip import Chip
 from chipsim.errors import ConservationError
 from chipsim.kernels import traffic as kernel
 from chipsim.mapping.model import INPUT_PORT, Flow, Mapping, Route
-from chipsim.mesh.engine import run_phases
-from chipsim.mesh.fabric import Packets, fabric
+from chipsim.mesh.chip_mesh import network_of, run_phases
+from chipsim.mesh.fabric import Packets
 from chipsim.quantise.fixed import FixedNetwork
 from chipsim.simulate.functional import Activity
 from chipsim.simulate.program import neuron_offsets
@@ -29,15 +29,17 @@ Integers = NDArray[np.int64]
 class MeshActivity:
     """What crossed the mesh.
 
-    ``packets (flows,)`` sent in the whole run and ``trees (flows, routers)`` their port masks.  Of
-    the phases simulated (the first ``simulated`` of ``phases``): ``last_arrival (simulated,)``
-    cycle of the last delivery or -1, ``deliveries``, ``latency_sum`` and ``latency_max`` in cycles,
-    ``sent (flows,)`` packets and ``link_flits (routers, 5)``.
+    ``packets (flows,)`` sent in the whole run, ``flits (flows,)`` of one packet and ``trees (flows,
+    routers)`` their port masks.  Of the phases simulated (the first ``simulated`` of ``phases``):
+    ``last_arrival (simulated,)`` cycle of the last delivery or -1, ``deliveries``, ``latency_sum``
+    and ``latency_max`` in cycles, ``sent (flows,)`` packets and ``link_flits (routers, ports)``,
+    links first, then the ports to cores.
     """
 
     phases: int
     simulated: int
     packets: Integers
+    flits: Integers
     trees: NDArray[np.uint8]
     last_arrival: Integers
     deliveries: int
@@ -45,6 +47,17 @@ class MeshActivity:
     latency_max: int
     sent: Integers
     link_flits: Integers
+
+    def flits_through(self) -> Integers:
+        """Return the flits of the whole run through each output port, ``(routers, ports)``.
+
+        Where packets pick their way themselves and not all phases were simulated, those of the
+        ways in the mapping, which have the same hops.
+        """
+        if self.simulated == self.phases:
+            return self.link_flits
+        ports = self.link_flits.shape[1]
+        return flits_by_link(self.packets * self.flits, self.trees, ports)
 
 
 def port_masks(routes: tuple[Route, ...], routers: int) -> NDArray[np.uint8]:
@@ -82,7 +95,8 @@ def run_mesh(
     ConservationError
         If a flit is lost or appears.
     """
-    mesh = fabric(chip.mesh)
+    mesh = network_of(chip.mesh)
+    sizes = _ints([chip.mesh.flits(flow.bits) for flow in mapping.flows])
     trees = port_masks(mapping.routes, chip.mesh.routers)
     spikes = activity.answers.spikes.reshape(-1, activity.answers.spikes.shape[2])
     phases = phase_count(mapping, spikes.shape[0])
@@ -90,18 +104,20 @@ def run_mesh(
     layout = _Layout(
         interval=mapping.schedule.interval,
         steps=fixed.steps,
-        port=chip.mesh.routers,
+        port=chip.mesh.cores,
         arrays=_compile(fixed, chip, mapping, tasks),
         spikes=spikes,
         values=activity.values,
     )
     sent = np.zeros(len(mapping.flows), np.int64)
     last_arrival = np.zeros(simulated, np.int64)
-    links = np.zeros((chip.mesh.routers, 5), np.int64)
+    links = np.zeros((chip.mesh.routers, chip.mesh.links + chip.mesh.cores_per_router), np.int64)
     deliveries = latency_sum = latency_max = 0
     for first in range(0, simulated, PHASES_PER_CALL):
         last = min(first + PHASES_PER_CALL, simulated)
-        result = run_phases(mesh, trees, layout.packets(first, last, sent), threads=threads)
+        batch = layout.packets(first, last, sent)
+        long = {} if (sizes == 1).all() else {"flits": sizes[batch.tree].astype(np.int32)}
+        result = run_phases(mesh, trees, batch, threads=threads, **long)
         last_arrival[first:last] = result.last_arrival
         links += result.link_flits
         deliveries += int(result.deliveries.sum())
@@ -112,11 +128,12 @@ def run_mesh(
     packets = sent.copy()
     if simulated < phases:
         layout.count(simulated, phases, packets)
-    _check(sent, trees, links)
+    _check(sent * sizes, trees, links, fixed_ways=chip.mesh.routing == "xy")
     return MeshActivity(
         phases=phases,
         simulated=simulated,
         packets=packets,
+        flits=sizes,
         trees=trees,
         last_arrival=last_arrival,
         deliveries=deliveries,
@@ -176,14 +193,20 @@ class _Layout:
         )
 
 
-def flits_by_link(packets: Integers, trees: NDArray[np.uint8]) -> Integers:
-    """Return the flits through each output port, ``(routers, 5)``, that ``packets`` imply."""
-    ports = [(packets[:, None] * ((trees >> port) & 1)).sum(axis=0) for port in range(5)]
-    return np.stack(ports, axis=1).astype(np.int64)
+def flits_by_link(flits: Integers, trees: NDArray[np.uint8], ports: int = 5) -> Integers:
+    """Return the flits through each output port, ``(routers, ports)``, of ``flits`` by tree."""
+    through = [(flits[:, None] * ((trees >> port) & 1)).sum(axis=0) for port in range(ports)]
+    return np.stack(through, axis=1).astype(np.int64)
 
 
-def _check(sent: Integers, trees: NDArray[np.uint8], links: Integers) -> None:
-    expected = flits_by_link(sent, trees)
+def _check(
+    sent: Integers, trees: NDArray[np.uint8], links: Integers, fixed_ways: bool
+) -> None:
+    """Raise ConservationError unless the flits seen are those sent (in sum, on adaptive ways)."""
+    expected = flits_by_link(sent, trees, links.shape[1])
+    if not fixed_ways:
+        expected, links = expected.sum(axis=0)[None], links.sum(axis=0)[None]
+        expected[0, :4], links[0, :4] = expected[0, :4].sum(), links[0, :4].sum()
     if not np.array_equal(expected, links):
         router, port = np.argwhere(expected != links)[0]
         raise ConservationError(

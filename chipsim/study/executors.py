@@ -96,7 +96,9 @@ def mpi(place: Place) -> Iterator[Workers]:
             "--mpi: this process is the only rank; start N of them with "
             "`mpiexec -n N python -m mpi4py.futures -m chipsim study ... --mpi`"
         )
-    with importlib.import_module("mpi4py.futures").MPIPoolExecutor() as pool:
+    futures = importlib.import_module("mpi4py.futures")
+    # Other ranks need no __main__: it would run the command once more.
+    with futures.MPIPoolExecutor(main=False) as pool:
         yield Workers(pool, ranks - 1)
 
 

@@ -99,7 +99,7 @@ def _layer(
     rng: np.random.Generator,
 ) -> tuple[Projection, NDArray[np.float64]]:
     """Return a projection scaled for ``activity (steps, samples, n_pre)``, and its spikes."""
-    n_pre = activity.shape[2]
+    n_pre = int(activity.shape[2])
     weight = rng.normal(0, n_pre**-0.5, (size, n_pre))
     rule = HybridPlasticity(
         alpha=ALPHA,

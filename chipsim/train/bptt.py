@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from chipsim.errors import InputError
-from chipsim.train import checkpoint
+from chipsim.train import bilevel, checkpoint
 from chipsim.train.data import CLASSES, Images
 from chipsim.train.explicit import forward_shared
-from chipsim.train.hp import decide, forward
+from chipsim.train.hp import LayerRun, decide, forward
 from chipsim.train.measure import Shared, accuracy, scaled
 from chipsim.train.settings import Dynamics, EpochRecord, Settings, cosine
 from chipsim.train.state import Training, check_trace, tensors
@@ -45,10 +46,13 @@ def train(
     a trace could reach the clamp, which is checked before every step of the optimiser.
     """
     train_images, test_images = data
+    train_images, held_out = _split(train_images, settings)
     begun, done_before = time.perf_counter(), len(training.epochs)
     for epoch in range(done_before + 1, settings.epochs + 1):
         epoch_begun = time.perf_counter()
-        loss, train_accuracy = _train_epoch(training, train_images, settings, dynamics, epoch)
+        loss, train_accuracy = _train_epoch(
+            training, train_images, held_out, settings, dynamics, epoch
+        )
         record = EpochRecord(
             epoch=epoch,
             loss=loss,
@@ -112,8 +116,31 @@ def _trace_bounds(training: Training, dynamics: Dynamics) -> tuple[float, float]
     return first, second
 
 
+def _split(images: Images, settings: Settings) -> tuple[Images, Images | None]:
+    """Return the images to train on and those held out for the local rule."""
+    if settings.validation == 0:
+        return images, None
+    if settings.rule != "hp" or settings.trace != "sample":
+        raise InputError(
+            "training: --validation trains the local rule of every sample's own trace; it needs "
+            "--rule hp and --hebb sample"
+        )
+    kept = images.count - settings.validation
+    if kept < 1:
+        raise InputError(
+            f"training: --validation {settings.validation} leaves none of {images.count} images; "
+            "lower it"
+        )
+    return images.first(kept), Images(images.pixels[kept:], images.labels[kept:])
+
+
 def _train_epoch(
-    training: Training, images: Images, settings: Settings, dynamics: Dynamics, epoch: int
+    training: Training,
+    images: Images,
+    held_out: Images | None,
+    settings: Settings,
+    dynamics: Dynamics,
+    epoch: int,
 ) -> tuple[float, float]:
     """Train on every image once; return the mean loss and the accuracy in percent."""
     order = np.random.default_rng([settings.seed, epoch]).permutation(images.count)
@@ -129,7 +156,13 @@ def _train_epoch(
         ):
             group["lr"] = rate * share
         _trace_bounds(training, dynamics)
-        loss, correct = _train_batch(training, images, chosen, dynamics)
+        if held_out is None:
+            loss, correct = _train_batch(training, images, chosen, dynamics)
+        else:
+            random = np.random.default_rng([settings.seed, epoch, index])
+            asked = random.integers(held_out.count, size=min(settings.batch, held_out.count))
+            batches_of_both = ((images, chosen), (held_out, asked))
+            loss, correct = _train_bilevel(training, batches_of_both, dynamics)
         total += loss * len(chosen)
         right += correct
     return total / images.count, 100.0 * right / images.count
@@ -148,8 +181,7 @@ def _train_batch(
         _, output = forward(*training.layers, image, dynamics)
     else:
         _, output, carried = forward_shared(*training.layers, image, training.carried, dynamics)
-    target = torch.nn.functional.one_hot(labels, CLASSES).float()
-    loss = torch.nn.functional.mse_loss(output.spikes.mean(1), target)
+    loss = _loss(output, labels)
     training.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     training.optimiser.step()
@@ -157,3 +189,30 @@ def _train_batch(
         for old, new in zip(training.carried, carried, strict=True):
             old.copy_(new)
     return float(loss.detach()), int((decide(output) == labels).sum())
+
+
+def _train_bilevel(
+    training: Training,
+    batches: tuple[tuple[Images, NDArray[np.int64]], tuple[Images, NDArray[np.int64]]],
+    dynamics: Dynamics,
+) -> tuple[float, int]:
+    """One step of the weights on training images, then one of the local rule on held out ones."""
+
+    def loss_of(batch: tuple[Images, NDArray[np.int64]]) -> tuple[Tensor, int]:
+        images, chosen = batch
+        labels = torch.from_numpy(images.labels[chosen])
+        _, output = forward(*training.layers, scaled(images.pixels[chosen]), dynamics)
+        return _loss(output, labels), int((decide(output) == labels).sum())
+
+    loss, correct = loss_of(batches[0])
+    bilevel.inner_step(training.optimiser, loss)
+    bilevel.outer_step(
+        training.optimiser, lambda: loss_of(batches[0])[0], lambda: loss_of(batches[1])[0]
+    )
+    return float(loss.detach()), correct
+
+
+def _loss(output: LayerRun, labels: Tensor) -> Tensor:
+    """Return the mean squared error of the output spike rates."""
+    target = torch.nn.functional.one_hot(labels, CLASSES).float()
+    return torch.nn.functional.mse_loss(output.spikes.mean(1), target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import re
 import tarfile
@@ -93,8 +94,6 @@ def _stacked(path: Path, drawings: dict[int, dict[int, Characters]]) -> Characte
 
 
 def _ink(path: Path, name: str, png: bytes) -> Characters:
-    import io
-
     from PIL import Image
 
     try:

@@ -72,6 +72,10 @@ class Settings:
     both layers' alpha starts; beta and eta start uniform in ``[0, rule_spread)``; the output
     weights start at ``output_scale`` times the usual ones.  ``limit`` keeps the first so many
     training images only.
+
+    ``validation`` above 0 makes the training bilevel: so many of the last training images are held
+    out, the weights follow the others and the local rule the held out ones; see
+    `chipsim.train.bilevel`.  With 0 one step trains both.
     """
 
     seed: int = 0
@@ -85,6 +89,7 @@ class Settings:
     output_scale: float = 1.0
     rule: Literal["hp", "gp", "lp"] = "hp"
     trace: Literal["sample", "batch"] = "sample"
+    validation: int = 0
     limit: int | None = None
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chipsim.chip import Chip, Constant
 from chipsim.energy.amount import Amount, of
-from chipsim.energy.price import price
+from chipsim.energy.price import MESH_ACTIONS, price
 from chipsim.errors import ConservationError, InputError
 from chipsim.pipeline import bill_for
 from chipsim.simulate.counters import ACTIONS
@@ -57,7 +57,7 @@ def test_the_bill_is_counts_times_prices(seed: int) -> None:
         for core in range(CORES):
             for index, action in enumerate(ACTIONS):
                 joules = int(counts[core, index]) * getattr(chip.prices[action], end)
-                layer = "mesh" if action == "router_hop" else layers.get(core, "nobody")
+                layer = "mesh" if action in MESH_ACTIONS else layers.get(core, "nobody")
                 total += joules
                 by_core[core] += joules
                 by_action[action] = by_action.get(action, 0.0) + joules

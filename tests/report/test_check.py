@@ -103,7 +103,7 @@ def test_every_array_is_required_and_shaped(example, key):
 
 def test_arrays_must_fit_the_chip(example):
     summary, arrays = example
-    with pytest.raises(InputError, match=r"link_flits.* \(routers, 5\)"):
+    with pytest.raises(InputError, match=r"link_flits.* \(routers, ports\)"):
         check(summary, arrays | {"link_flits": arrays["link_flits"][:-1]})
     with pytest.raises(InputError, match="raster_hidden"):
         check(summary, arrays | {"raster_hidden": np.zeros(3, bool)})

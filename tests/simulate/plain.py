@@ -58,6 +58,8 @@ def actions(results: Results) -> dict[str, Counter[int]]:
         "trace_decay",
         "trace_update",
         "router_hop",
+        "hop_bit",
+        "chip_hop",
     ]
     found: dict[str, Counter[int]] = {name: Counter() for name in names}
     for part in results.mapping.slices:
@@ -91,7 +93,10 @@ def actions(results: Results) -> dict[str, Counter[int]]:
     for flow, route in zip(results.mapping.flows, results.mapping.routes, strict=True):
         sent = len(senders(results, steps, flow))
         for router, ports in route.ports.items():
-            found["router_hop"][router] += sent * bin(ports).count("1")
+            leaving = bin(ports).count("1")
+            found["router_hop"][router] += sent * leaving
+            if "hop_bit" in results.chip.prices:
+                found["hop_bit"][router] += sent * leaving * flow.bits
     return found
 
 

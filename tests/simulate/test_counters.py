@@ -144,6 +144,7 @@ def test_a_relay_by_hand() -> None:
     assert totals == {
         "sop": 2 * 3 * 2, "mac": 0, "relay_add": 0, "soma_update": 3 * 4, "lut_read": 0,
         "trace_decay": 0, "trace_update": 0, "router_hop": 2, "core_cycle": 4 * 5040,
+        "hop_bit": 0, "chip_hop": 0,
     }  # fmt: skip
     assert results.counters.synaptic_events == 6
     assert results.activity.answers.spikes[0].sum(axis=1).tolist() == [0, 2, 0, 0]

@@ -101,7 +101,7 @@ def test_mpi_alone_says_how_to_start():
 
 @needs_mpi
 def test_a_study_runs_on_mpi_ranks(study_file, tmp_path):
-    words = [*["mpiexec", "-n", "2"], sys.executable, *["-m", "mpi4py.futures", "-m", "chipsim"]]
+    words = [str(MPIEXEC), "-n", "2", sys.executable, "-m", "mpi4py.futures", "-m", "chipsim"]
     words += ["study", str(study_file), "-o", str(tmp_path / "out"), "--mpi"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

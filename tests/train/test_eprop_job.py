@@ -14,7 +14,9 @@ from chipsim.cli import train as cli
 from chipsim.cli.train_eprop import settings_of
 from chipsim.errors import InputError
 from chipsim.load.checkpoint import read_checkpoint
+from chipsim.load.description import read_model
 from chipsim.load.traces import read_trace
+from chipsim.simulate.float_reference import run_float
 from chipsim.train.eprop import batch, job, save
 from chipsim.train.eprop.recipes import RECIPES
 from chipsim.train.eprop.rule import Optimiser
@@ -47,8 +49,8 @@ def run(*words):
 def test_writes_every_file(tmp_path, capsys, task, feedback):
     out = tmp_path / "models" / "net.npz"
     assert run(*words_of(task, out, "--feedback", feedback)) == 0
-    described = {"net.yaml"} if task == "pattern" else set()
-    assert {p.name for p in out.parent.iterdir()} == {"net.npz", "net.training.json"} | described
+    written = {p.name for p in out.parent.iterdir()}
+    assert written == {"net.npz", "net.training.json", "net.yaml"}
 
     record = json.loads((out.parent / "net.training.json").read_text())
     iterations = int(SMALL[task][1])
@@ -64,13 +66,13 @@ def test_writes_every_file(tmp_path, capsys, task, feedback):
         "recurrent.weight": (neurons, neurons),
         "readout.weight": (recipe.task.outputs, neurons),
         "feedback.weight": (neurons, recipe.task.outputs),
-    }
+    } | ({"adaptation": (neurons,)} if record["settings"]["neurons"]["alif"] else {})
     assert all(array.dtype == np.float32 for array in tensors.values())
     if feedback == "symmetric":
         np.testing.assert_array_equal(tensors["feedback.weight"], tensors["readout.weight"].T)
     said = capsys.readouterr()
     assert f"{record['result']['score']:.4f}" in said.out
-    assert ("no description" in said.err) == (task != "pattern")
+    assert "no description" not in said.err
 
 
 def test_same_seed_same_bytes_other_seed_other_weights(tmp_path):
@@ -298,3 +300,17 @@ def test_needs_no_torch(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "net.npz").exists()
     assert "iteration 9/9" in done.stderr
+
+
+def test_a_described_network_spikes_as_the_trainer_says(tmp_path):
+    """ALIF neurons and refractory times mean the same to the trainer and to the float reference."""
+    out, trace = tmp_path / "net.npz", tmp_path / "trials.npz"
+    assert run(*words_of("cues", out, "--trace", trace)) == 0
+    model = read_model(out)
+    trials = read_trace(trace)
+    answers = run_float(model.network, trials)
+    record = json.loads((tmp_path / "net.training.json").read_text())
+    neurons, result = record["settings"]["neurons"], record["result"]
+    spikes = answers.of("hidden").mean(axis=(0, 1)) * 1000.0
+    assert spikes[: neurons["lif"]].mean() == pytest.approx(result["lif_rate"], rel=0.02)
+    assert spikes[neurons["lif"] :].mean() == pytest.approx(result["alif_rate"], rel=0.02)

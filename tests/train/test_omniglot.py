@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("PIL")
 
-from omniglot_files import draw, png, write_part  # noqa: E402
+from omniglot_files import draw, png, write_part
 
-from chipsim.errors import InputError  # noqa: E402
-from chipsim.train.omniglot import DRAWERS, SIDE, read_omniglot  # noqa: E402
+from chipsim.errors import InputError
+from chipsim.train.omniglot import DRAWERS, SIDE, read_omniglot
 
 OMNIGLOT = Path(__file__).parents[3] / "shared" / "data" / "omniglot"
 

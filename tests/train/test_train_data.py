@@ -1,4 +1,5 @@
 import gzip
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from chipsim.errors import InputError
 from chipsim.train.data import read_mnist
 
 MNIST = Path(__file__).parents[3] / "shared" / "data" / "mnist"
+FASHION = MNIST.with_name("fashion-mnist")
 
 
 def test_reads_what_was_written(tmp_path):
@@ -101,6 +103,31 @@ def test_empty_set(tmp_path):
     write_set(tmp_path, train=0)
     with pytest.raises(InputError, match="holds no pixels"):
         read_mnist(tmp_path, "train")
+
+
+def test_reads_xz_where_there_is_no_gz(tmp_path):
+    wanted = read_mnist(write_set(tmp_path, train=30), "train")
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    raw = gzip.decompress(path.read_bytes())
+    path.unlink()
+    packed = path.with_suffix(".xz")
+    packed.write_bytes(lzma.compress(raw))
+    assert np.array_equal(read_mnist(tmp_path, "train").pixels, wanted.pixels)
+    packed.write_bytes(lzma.compress(raw)[:-40])
+    with pytest.raises(InputError, match=r"ubyte\.xz: the compressed data end early"):
+        read_mnist(tmp_path, "train")
+    packed.write_bytes(b"plain text")
+    with pytest.raises(InputError, match="cannot be read as a xz file"):
+        read_mnist(tmp_path, "train")
+
+
+def test_fashion_mnist_itself():
+    if not FASHION.is_dir():
+        pytest.skip("Fashion-MNIST is not here")
+    images = read_mnist(FASHION, "t10k")
+    assert images.pixels.shape == (10000, 784)
+    assert np.bincount(images.labels).tolist() == [1000] * 10
+    assert images.pixels.mean() == pytest.approx(73.147, abs=5e-4)
 
 
 def test_mnist_itself():

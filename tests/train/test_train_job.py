@@ -212,6 +212,36 @@ def test_command_trains(tmp_path, capsys):
     assert (settings["epochs"], settings["hidden"], settings["seed"]) == (2, 8, 3)
 
 
+@pytest.mark.parametrize(
+    ("words", "out", "changes"),
+    [
+        ([], "models/hp_mnist.pt", {}),
+        (["--task", "fashion"], "models/hp_fashion.pt", {"output_scale": 0.1}),
+        (
+            ["--rule", "lp", "--task", "fashion", "--output-scale", "0.5"],
+            "models/lp_fashion.pt",
+            {"rule": "lp", "output_scale": 0.5},
+        ),
+        (
+            ["--hebb", "batch", "--validation", "9"],
+            "models/hp_mnist.pt",
+            {"trace": "batch", "validation": 9},
+        ),
+    ],
+)
+def test_options_reach_the_job(words, out, changes, monkeypatch):
+    asked = []
+
+    def note(job):
+        asked.append(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chipsim.train.job.train_hp", note)
+    cli.run(parse("--data", "d", *words))
+    assert asked[0].out == Path(out)
+    assert asked[0].settings == replace(Settings(), **changes)
+
+
 def test_command_interrupted(tmp_path, capsys, monkeypatch):
     job = make_job(tmp_path)
     monkeypatch.setattr(bptt.checkpoint, "write", lambda *_: interrupt_after(1)("epoch 1/"))

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from chipsim.chip import MESH_STEPS, TRIANGLE_STEPS
 from chipsim.report.figures.mesh_axes import MeshPlace, mesh_axes, mesh_place
 from chipsim.report.figures.shapes import FloatArray, fill, fill_heat, heat_scale, rectangle
 from chipsim.report.figures.style import (
@@ -21,7 +22,6 @@ from chipsim.report.figures.style import (
 from chipsim.report.numbers import percent
 from chipsim.report.schema import Arrays, Summary
 
-_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 _MOST = 20
 
 
@@ -58,8 +58,8 @@ def draw(summary: Summary, arrays: Arrays) -> Figure:
 
 
 def _loads(summary: Summary, arrays: Arrays) -> FloatArray:
-    """Return the load of every router's four outgoing links, ``(routers, 4)``."""
-    flits = arrays["link_flits"][:, :4].astype(np.float64)
+    """Return the load of every router's outgoing links, ``(routers, 4 or 6)``."""
+    flits = arrays["link_flits"][:, :-1].astype(np.float64)
     most = flits.max(initial=0.0)
     # The summary knows over how many phases the flits were counted: it gives the hottest's load.
     return flits * (summary["traffic"]["max_link_load"] / most) if most else flits
@@ -75,7 +75,8 @@ def _routers(axes: Axes, summary: Summary, place: MeshPlace) -> None:
 def _links(axes: Axes, summary: Summary, place: MeshPlace, loads: FloatArray, top: float) -> None:
     width = summary["chip"]["width"]
     used = np.argwhere(loads > 0)
-    arrows = [_arrow(router % width, router // width, port) for router, port in used.tolist()]
+    steps = _steps(loads)
+    arrows = [_arrow(r % width, r // width, steps[port]) for r, port in used.tolist()]
     fill_heat(
         axes,
         arrows,
@@ -85,22 +86,27 @@ def _links(axes: Axes, summary: Summary, place: MeshPlace, loads: FloatArray, to
     )
     if top > 0:
         router, port = (int(i) for i in np.unravel_index(int(loads.argmax()), loads.shape))
-        arrow = _arrow(router % width, router // width, port)
+        arrow = _arrow(router % width, router // width, steps[port])
         fill(axes, [arrow], "none", edgecolor=ALERT, linewidth=1.6)
 
 
-def _arrow(x: int, y: int, port: int) -> FloatArray:
-    """Return an arrow from router ``(x, y)`` out of ``port``, to the right of the link's middle."""
-    dx, dy = _DIRECTIONS[port]
+def _steps(loads: FloatArray) -> tuple[tuple[int, int], ...]:
+    """Return where the links lead: a router has four, or six on a triangular torus."""
+    return TRIANGLE_STEPS if loads.shape[1] == len(TRIANGLE_STEPS) else MESH_STEPS
+
+
+def _arrow(x: int, y: int, step: tuple[int, int]) -> FloatArray:
+    """Return an arrow from router ``(x, y)`` by ``step``, to the right of the link's middle."""
+    dx, dy = step
     along = np.array([0.2, 0.63, 0.63, 0.8, 0.63, 0.63, 0.2])
     across = np.array([0.035, 0.035, -0.005, 0.1, 0.205, 0.165, 0.165])
     # To the right of (dx, dy) lies (dy, -dx).
     return np.stack([x + along * dx + across * dy, y + along * dy - across * dx], axis=1)
 
 
-def _link(x: int, y: int, port: int) -> str:
-    dx, dy = _DIRECTIONS[port]
-    return f"({x},{y})->({x + dx},{y + dy})"
+def _link(x: int, y: int, step: tuple[int, int], summary: Summary) -> str:
+    to_x, to_y = (x + step[0]) % summary["chip"]["width"], (y + step[1]) % summary["chip"]["height"]
+    return f"({x},{y})->({to_x},{to_y})"
 
 
 def _ranking(axes: Axes, summary: Summary, loads: FloatArray) -> None:
@@ -109,7 +115,9 @@ def _ranking(axes: Axes, summary: Summary, loads: FloatArray) -> None:
     order = np.argsort(-loads, axis=None, kind="stable")[:_MOST]
     order = order[loads.ravel()[order] > 0]
     values = loads.ravel()[order] * 100
-    names = [_link(i // 4 % width, i // 4 // width, i % 4) for i in order.tolist()]
+    steps = _steps(loads)
+    places = [divmod(i, len(steps)) for i in order.tolist()]
+    names = [_link(r % width, r // width, steps[port], summary) for r, port in places]
     axes.barh(range(len(values)), values, height=0.7, color=[ALERT, *[NEUTRAL] * (len(values) - 1)])
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(_MOST - 0.4, -0.6)

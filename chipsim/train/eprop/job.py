@@ -108,18 +108,12 @@ def _finish(job: Job, training: Training, seconds: float, progress: Progress) ->
     task = RECIPES[settings.task].task
     trials = list(test_trials(settings, job.test_trials))
     summary = evaluate(training, settings, trials)
-    save.save_weights(job.out, training.weights)
+    save.save_weights(job.out, training.weights, settings.neurons)
     if job.trace is not None:
         save.save_trials(job.trace, trials, task.inputs)
-    if save.is_describable(settings.neurons):
-        description = job.out.with_suffix(".yaml")
-        steps = trials[0].steps
-        save.save_description(description, training.weights, settings.neurons, steps, job.trace)
-    else:
-        progress(
-            "no description is written: model files have no words yet for ALIF or refractory "
-            "neurons (their constants are in the training record)"
-        )
+    description = job.out.with_suffix(".yaml")
+    steps = trials[0].steps
+    save.save_description(description, training.weights, settings.neurons, steps, job.trace)
     save.save_record(
         job.out.with_suffix(".training.json"), _record(job, training, summary, seconds)
     )

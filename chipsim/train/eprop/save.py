@@ -22,6 +22,7 @@ from chipsim.train.eprop.rule import Neurons
 from chipsim.train.eprop.trial import Trial, raster
 from chipsim.train.files import make_folder, write_bytes
 
+ADAPTATION = "adaptation"
 INPUT, RECURRENT, READOUT, FEEDBACK = (
     f"{name}.weight" for name in ("input", "recurrent", "readout", "feedback")
 )
@@ -34,14 +35,20 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def save_weights(path: Path, weights: EpropWeights) -> None:
+def save_weights(path: Path, weights: EpropWeights, neurons: Neurons) -> None:
     """Write the state dict as ``.npz``, float32, ``(n_post, n_pre)`` as frameworks store it.
 
     ``input.weight (n, n_in)``, ``recurrent.weight (n, n)``, ``readout.weight (n_out, n)`` and
-    ``feedback.weight (n, n_out)``, the matrix B.
+    ``feedback.weight (n, n_out)``, the matrix B; with ALIF neurons also ``adaptation (n,)``, beta
+    in units of the described membrane (see `save_description`).
     """
     named = zip((INPUT, RECURRENT, READOUT, FEEDBACK), weights, strict=True)
-    write_bytes(path, npz_bytes({key: np.ascontiguousarray(value.T) for key, value in named}))
+    arrays = {key: np.ascontiguousarray(value.T) for key, value in named}
+    if neurons.alif:
+        strength = np.zeros(neurons.count, np.float32)
+        strength[neurons.lif :] = neurons.adaptation / neurons.input_gain
+        arrays[ADAPTATION] = strength
+    write_bytes(path, npz_bytes(arrays))
 
 
 def load_weights(tensors: Mapping[str, NDArray[np.generic]]) -> EpropWeights:
@@ -50,17 +57,13 @@ def load_weights(tensors: Mapping[str, NDArray[np.generic]]) -> EpropWeights:
     return EpropWeights(*(np.ascontiguousarray(row) for row in rows))
 
 
-def is_describable(neurons: Neurons) -> bool:
-    """Tell whether descriptions have words for these neurons: neither ALIF nor refractory."""
-    return neurons.alif == 0 and neurons.refractory == 0
-
-
 def save_description(
     path: Path, weights: EpropWeights, neurons: Neurons, steps: int, trace: Path | None
 ) -> None:
-    """Write the description of the state dict ``path.stem`` (see `is_describable`).
+    """Write the description of the state dict ``path.stem``.
 
-    The threshold is ``theta / zeta``, so that the weights need no gain: v is in units of zeta.
+    Threshold and adaptation are divided by ``zeta``, so that the weights need no gain: v is in
+    units of zeta.
     """
     inputs, n = weights.inputs.shape
     outputs = weights.readout.shape[1]
@@ -96,6 +99,12 @@ def save_description(
         ],
         "readout": {"population": "readout", "kind": "membrane"},
     }
+    hidden = description["populations"][1]
+    if neurons.refractory:
+        hidden["refractory"] = neurons.refractory
+    if neurons.alif:
+        decay = math.exp(-1.0 / neurons.tau_adaptation)
+        hidden["adaptation"] = {"strength": ADAPTATION, "decay": decay}
     if trace is not None:
         description["trace"] = Path(os.path.relpath(trace, path.parent)).as_posix()
     heading = (
