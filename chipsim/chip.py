@@ -220,11 +220,11 @@ class Mesh:
                 "ways around dead routers and links are shortest, not in dimension order, so "
                 "packets can block each other for good under load (deadlock)"
             )
-        worms = self.flits(self.payload_bits) > 1 and self.flow == "wormhole"
-        if worms and self.multicast == "tree":
+        if self.flits(self.payload_bits) > 1 and self.multicast == "tree":
             words.append(
-                "multicast packets of several flits can block each other for good where they fork "
-                "(deadlock); flow: cut_through or multicast: unicast rules that out"
+                "multicast packets of several flits can block each other for good where they fork, "
+                "since a branch that waits holds up the others (deadlock); multicast: unicast, or "
+                "flits as wide as a packet, rule that out"
             )
         return tuple(words)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chipsim.mesh.curve import Point
 
 TOPOLOGIES = ("mesh", "torus", "triangular")
+ROUTINGS = ("xy", "west_first", "odd_even")
 TRAFFICS = ("uniform", "transpose", "bit-complement", "neighbour", "tornado", "hotspot")
 MAX_LOADS = 1000
 
@@ -29,7 +30,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--topology", choices=TOPOLOGIES, default="mesh", help="default: mesh")
     add("--size", default="8x8", metavar="WxH", help="routers (default: 8x8)")
     add("--cores", type=int, default=1, metavar="N", help="cores a router (default: 1)")
-    add("--traffic", choices=TRAFFICS, default="uniform", help="default: uniform")
+    add("--routing", choices=ROUTINGS, default="xy", help="default: xy; the others are adaptive")
+    add(
+        "--traffic",
+        default="uniform",
+        metavar="T",
+        help=f"{', '.join(TRAFFICS)} (default: uniform), or packets from a file: file:PACKETS.npz "
+        "(cycle, source, target, and if given flits), or run:FOLDER of chipsim map, whose chip "
+        "then decides the mesh",
+    )
     add(
         "--load",
         default="0.05:0.4:0.05",
@@ -50,6 +59,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--threads", type=int, default=1, help="loads run side by side (default: 1)")
     add("--json", action="store_true", help="print JSON, link loads included")
     add("--plot", metavar="FILE", help="also draw the curve (.svg, .png or .pdf)")
+    add("--heat", metavar="FILE", help="also draw the load of every link, at the last load")
     parser.set_defaults(run=run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -232,8 +233,13 @@ def check_traffic(
     return merged, expected
 
 
-def check_conservation(results: PhaseResults, expected: Int64) -> None:
-    """Raise unless every packet reached all of its destinations."""
+def check_conservation(
+    results: PhaseResults, expected: Int64, waiting: Mapping[int, str]
+) -> None:
+    """Raise unless every packet reached all of its destinations.
+
+    ``waiting`` says of phases that stand still who waits for whom.
+    """
     short = np.flatnonzero(results.deliveries != expected)
     if short.size:
         phase = int(short[0])
@@ -241,7 +247,8 @@ def check_conservation(results: PhaseResults, expected: Int64) -> None:
         if got < due:
             raise InputError(
                 f"trees: the packets of phase {phase} block each other for good (deadlock): "
-                f"{got} of {due} deliveries made; route x first, then y"
+                f"{got} of {due} deliveries made. {waiting.get(phase, '')}. Route x first, then y; "
+                "send packets of several flits to one destination each"
             )
         raise ConservationError(f"mesh: phase {phase} made {got} deliveries where {due} were due")
 

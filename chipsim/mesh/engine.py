@@ -7,10 +7,12 @@ The router is told in `chipsim.mesh.reference`; here is the same thing compiled
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
 from chipsim.kernels.compiled import compiled
+from chipsim.mesh import wormhole
 from chipsim.mesh.checks import (
     NO_ARRIVALS,
     check_conservation,
@@ -43,6 +45,8 @@ from chipsim.mesh.layout import (
     lay_tables,
 )
 from chipsim.mesh.phases import CHUNKS_PER_THREAD, by_cycle, chunks
+from chipsim.mesh.topology import mesh
+from chipsim.mesh.wormhole_layout import make_channels
 
 
 @compiled
@@ -93,7 +97,8 @@ def run_phases(
     the same for any number of ``threads``.
 
     InputError names a packet or tree that cannot be, or a phase whose packets wait for each other
-    in a circle (impossible with XY trees); ConservationError if a delivery is missing.
+    in a circle (impossible with XY trees), and that circle; ConservationError if a delivery is
+    missing.
     """
     trees, packets = checked_arrays(fabric.routers, trees, packets, threads)
     leads, roots = link_table(fabric), fabric.injector_router
@@ -135,6 +140,29 @@ def run_phases(
             for part in pool.map(work, pieces):
                 link_flits += part
     results = phase_results(table, link_flits, arrivals if detail else None)
-    check_conservation(results, expected)
+    short = np.flatnonzero(table[:, COUNT] != expected)
+    if short.size:
+        _explain(fabric, trees, packets, int(short[0]))
+    check_conservation(results, expected, {})
     check_ejected(results, LOCAL, int(expected.sum()))
     return results
+
+
+def _explain(fabric: Fabric, trees: Bytes, packets: Packets, phase: int) -> None:
+    """Raise the InputError of a phase that stands still, by the wormhole mesh, which does the same.
+
+    That one knows who waits for whom.
+    """
+    channels = make_channels(
+        mesh(fabric.width, fabric.height),
+        buffer_flits=fabric.buffer_flits,
+        hop_cycles=fabric.hop_cycles,
+        credit_cycles=fabric.credit_cycles,
+    )
+    channels = replace(
+        channels, injector_router=fabric.injector_router, injector_port=fabric.injector_port
+    )
+    ends = packets.phase_ptr[: phase + 2]
+    count = int(ends[-1])
+    alone = Packets(ends, packets.injector[:count], packets.inject[:count], packets.tree[:count])
+    wormhole.run_phases(channels, trees, alone, np.ones(count, dtype=np.int32))

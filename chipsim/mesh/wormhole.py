@@ -21,6 +21,7 @@ from chipsim.mesh.checks import (
     checked_arrays,
     room_for_arrivals,
 )
+from chipsim.mesh.deadlock import who_waits
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults, phase_results
 from chipsim.mesh.kernel import COUNT
 from chipsim.mesh.layout import Book, Phase
@@ -129,6 +130,7 @@ def run_phases(
     sizes, ways = lay_sizes(channels), lay_ways(channels, trees)
     load = Load(packets.injector, packets.inject, packets.tree, flits)
     table = np.zeros((packets.phases, 4), dtype=np.int64)
+    waiting: dict[int, str] = {}
 
     def work(chunk: tuple[int, int]) -> Int64:
         first, after = chunk
@@ -147,6 +149,11 @@ def run_phases(
             first,
             table[first:after],
         )
+        short = np.flatnonzero(table[first:after, COUNT] != expected[first:after])
+        if short.size:
+            phase = first + int(short[0])
+            base = int(packets.phase_ptr[phase])
+            waiting[phase] = who_waits(channels, sizes, ways, routers, base)
         return routers.passed.reshape(-1, 8)[:, : topology.ports]
 
     link_flits = np.zeros((topology.routers, topology.ports), dtype=np.int64)
@@ -155,7 +162,7 @@ def run_phases(
         for part in pool.map(work, pieces):
             link_flits += part
     results = phase_results(table, link_flits, arrivals if detail else None)
-    check_conservation(results, expected)
+    check_conservation(results, expected, waiting)
     pair = packets.tree.astype(np.int64) * roots.size + packets.injector
     check_ejected(results, links, int((cores[pair] * flits.astype(np.int64)).sum()))
     return results
