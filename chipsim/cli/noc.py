@@ -1,4 +1,4 @@
-"""``chipsim noc``: latency against load of a routing mesh under synthetic traffic."""
+"""``chipsim noc``: latency against load of a routing mesh under synthetic traffic, a file's or a mapped network's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from chipsim.errors import InputError
 
 if TYPE_CHECKING:
     from chipsim.mesh.curve import Point
+    from chipsim.mesh.fabric import Int64
+    from chipsim.mesh.wormhole_layout import Channels
 
 TOPOLOGIES = ("mesh", "torus", "triangular")
 ROUTINGS = ("xy", "west_first", "odd_even")
@@ -23,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "noc",
         help="latency and throughput of a routing mesh",
-        description="Simulate a routing mesh under synthetic traffic, exact to the cycle, and "
+        description="Simulate a routing mesh under synthetic traffic, a file's or a mapped network's, exact to the cycle, and "
         "print latency against load.",
     )
     add = parser.add_argument
@@ -122,21 +124,18 @@ def _print_table(title: str, points: list[Point]) -> None:
         )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run the loads and print them; return the exit code."""
-    width, height = _size(args.size)
-    loads = _loads(args.load)
+def _channels(args: argparse.Namespace, width: int, height: int, cores: int) -> Channels:
+    """Return the channels that the options describe."""
     from chipsim.mesh import topology
-    from chipsim.mesh.curve import latency_curve
-    from chipsim.mesh.wormhole_layout import make_channels
+    from chipsim.mesh.wormhole_layout import TREES, make_channels
 
     build = {
         "mesh": topology.mesh,
         "torus": topology.torus,
         "triangular": topology.triangular,
     }[args.topology]
-    built = build(width, height, args.cores)
-    channels = make_channels(
+    built = build(width, height, cores)
+    return make_channels(
         built,
         vcs=args.vcs if args.vcs is not None else 2 if built.rings else 1,
         buffer_flits=args.buffer,
@@ -144,10 +143,36 @@ def run(args: argparse.Namespace) -> int:
         credit_cycles=args.credit_cycles,
         head_cycles=args.head_cycles,
         cut_through=args.cut_through,
+        routing=TREES if args.routing == "xy" else args.routing,
     )
-    points = latency_curve(
+
+
+def _simulate(args: argparse.Namespace, loads: list[float]) -> tuple[Channels, list[Point]]:
+    """Run the traffic that ``--traffic`` names; return the mesh and a point for each load."""
+    from pathlib import Path
+
+    from chipsim.cli.noc_traffic import read_packets, read_run_traffic
+    from chipsim.mesh.curve import latency_curve, replay
+
+    kind, colon, place = args.traffic.partition(":")
+    pattern: str | Int64 = args.traffic
+    if colon and kind == "file" and place:
+        channels = _channels(args, *_size(args.size), args.cores)
+        return channels, [replay(channels, *read_packets(Path(place), args.flits))]
+    if colon and kind == "run" and place:
+        mapped = read_run_traffic(Path(place))
+        channels = _channels(args, mapped.width, mapped.height, mapped.cores)
+        pattern = mapped.matrix
+    elif args.traffic in TRAFFICS:
+        channels = _channels(args, *_size(args.size), args.cores)
+    else:
+        raise InputError(
+            f"--traffic: {args.traffic!r} given; {', '.join(TRAFFICS)}, file:PACKETS.npz or "
+            "run:FOLDER allowed"
+        )
+    return channels, latency_curve(
         channels,
-        args.traffic,
+        pattern,
         loads,
         flits=args.flits,
         warm_up=args.warm_up,
@@ -155,14 +180,25 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         threads=args.threads,
     )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the loads and print them; return the exit code."""
+    channels, points = _simulate(args, _loads(args.load))
+    built = channels.topology
+    routing = "" if args.routing == "xy" else f"{args.routing} routing, "
     title = (
-        f"{width} x {height} {built.name}, {channels.vcs} VC of {args.buffer} flits, "
-        f"{args.flits}-flit packets, {args.traffic} traffic"
+        f"{built.width} x {built.height} {built.name}, {channels.vcs} VC of {args.buffer} flits, "
+        f"{routing}{args.flits}-flit packets, {args.traffic} traffic"
     )
     if args.plot:
         from chipsim.mesh.figures import plot_curve
 
         plot_curve({title: points}, args.plot)
+    if args.heat:
+        from chipsim.mesh.figures import plot_heat
+
+        plot_heat(built, points[-1], args.heat)
     if args.json:
         json.dump({"mesh": title, "points": [_row(p) for p in points]}, sys.stdout, indent=1)
         print()

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from chipsim.errors import InputError
 from chipsim.mesh.adaptive import permitted_ways
-from chipsim.mesh.fabric import Bytes, Int64, Packets, PhaseResults
+from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults
 from chipsim.mesh.topology import unicast_trees
-from chipsim.mesh.traffic import bernoulli
+from chipsim.mesh.traffic import Stream, bernoulli, by_matrix
 from chipsim.mesh.wormhole import run_phases
 from chipsim.mesh.wormhole_layout import TREES, Channels
 
@@ -59,7 +59,7 @@ def ways_of(channels: Channels) -> Bytes:
 
 def latency_curve(
     channels: Channels,
-    pattern: str,
+    pattern: str | Int64,
     loads: list[float],
     flits: int = 1,
     warm_up: int = 2_000,
@@ -69,36 +69,70 @@ def latency_curve(
 ) -> list[Point]:
     """Run each load for ``warm_up + window + warm_up`` cycles of injection, then until empty.
 
-    Packets that are ready in the window count for latency, flits that arrive in it for the
+    ``pattern`` is a name in `chipsim.mesh.traffic.PATTERNS` or a matrix of packets from core to
+    core.  Packets that are ready in the window count for latency, flits that arrive in it for the
     accepted load.  ``flits`` is the size of all packets.  InputError for bad values.
     """
     for name, value in (("warm-up", warm_up), ("window", window), ("threads", threads)):
         if value < (0 if name == "warm-up" else 1):
             raise InputError(f"{name}: {value} given, it must be positive")
-    topology = channels.topology
     ways = ways_of(channels)
+    cycles = window + 2 * warm_up
 
     def measure(load: float) -> Point:
-        stream = bernoulli(topology, pattern, load, flits, window + 2 * warm_up, seed)
-        count = stream.cycle.size
-        packets = Packets(
-            np.array([0, count], dtype=np.int64),
-            stream.source.astype(np.int32),
-            stream.cycle,
-            stream.target.astype(np.int32),
-        )
-        size = np.full(count, flits, dtype=np.int32)
-        results = run_phases(channels, ways, packets, size, detail=True)
-        assert results.arrivals is not None
-        arrival = results.arrivals.cycle
-        ready_in = (stream.cycle >= warm_up) & (stream.cycle < warm_up + window)
-        arrived_in = (arrival >= warm_up) & (arrival < warm_up + window)
-        accepted = int(arrived_in.sum()) * flits / (window * topology.cores)
-        waits = (arrival - stream.cycle)[ready_in]
-        return _point(load, accepted, waits, results, topology.links)
+        if isinstance(pattern, str):
+            stream = bernoulli(channels.topology, pattern, load, flits, cycles, seed)
+        else:
+            stream = by_matrix(channels.topology, pattern, load, flits, cycles, seed)
+        size = np.full(stream.cycle.size, flits, dtype=np.int32)
+        return _measure(channels, ways, stream, size, load, (warm_up, warm_up + window))
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(measure, loads))
+
+
+def replay(channels: Channels, stream: Stream, flits: Int32) -> Point:
+    """Send given packets of ``flits`` (int32, (packets,)) each; all of them are measured.
+
+    The offered load is the mean from cycle 0 to the last packet's, the accepted one that to the
+    last arrival.  InputError for a core that is not there.
+    """
+    topology = channels.topology
+    for name, cores in (("source", stream.source), ("target", stream.target)):
+        if cores.size and (cores.min() < 0 or cores.max() >= topology.cores):
+            raise InputError(
+                f"packets: {name}: core {cores.max()} given, the mesh has 0 to {topology.cores - 1}"
+            )
+    last = int(stream.cycle.max(initial=0)) + 1
+    offered = int(flits.sum()) / (last * topology.cores)
+    return _measure(channels, ways_of(channels), stream, flits, offered, None)
+
+
+def _measure(
+    channels: Channels,
+    ways: Bytes,
+    stream: Stream,
+    flits: Int32,
+    offered: float,
+    window: tuple[int, int] | None,
+) -> Point:
+    """Send packets and sum up those of the window of cycles, or all."""
+    topology = channels.topology
+    packets = Packets(
+        np.array([0, stream.cycle.size], dtype=np.int64),
+        stream.source.astype(np.int32),
+        stream.cycle,
+        stream.target.astype(np.int32),
+    )
+    results = run_phases(channels, ways, packets, flits, detail=True)
+    assert results.arrivals is not None
+    arrival = results.arrivals.cycle
+    first, after = window or (0, max(1, int(results.last_arrival[0]) + 1))
+    ready_in = (stream.cycle >= first) & (stream.cycle < after)
+    arrived_in = (arrival >= first) & (arrival < after)
+    accepted = int(flits[arrived_in].sum()) / ((after - first) * topology.cores)
+    waits = (arrival - stream.cycle)[ready_in]
+    return _point(offered, accepted, waits, results, topology.links)
 
 
 def _point(

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
 from chipsim.errors import InputError
 from chipsim.mesh.curve import Point
+from chipsim.mesh.topology import MESH_STEPS, TRIANGLE_STEPS, Topology
 
 TOP = 8
 """Latencies above so many times the least are cut off: they say only that a mesh saturates."""
@@ -42,6 +44,43 @@ def plot_curve(curves: Mapping[str, list[Point]], path: str | Path) -> None:
         axes.set_ylim(0, TOP * min(means))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
+    _save(figure, path)
+
+
+def plot_heat(topology: Topology, point: Point, path: str | Path) -> None:
+    """Draw every link as an arrow coloured by its load (flits a cycle) into a file.
+
+    An arrow keeps to the right of the line between its routers, so both directions are seen; links
+    around the edges of a torus end halfway.  InputError as `plot_curve`.
+    """
+    matplotlib.rcParams["svg.hashsalt"] = "chipsim"
+    steps = np.array(TRIANGLE_STEPS if topology.links == 6 else MESH_STEPS)
+    router, port = np.nonzero(topology.leads[:, : topology.links] >= 0)
+    x, y = router % topology.width, router // topology.width
+    dx, dy = steps[port].T
+    to = topology.leads[router, port] >> 3
+    around = (abs(to % topology.width - x) > 1) | (abs(to // topology.width - y) > 1)
+    length = np.where(around, 0.4, 0.8)
+    side = max(4.0, min(12.0, 0.5 * max(topology.width, topology.height)))
+    figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+    axes = figure.subplots()
+    arrows = axes.quiver(
+        x + 0.1 * dx + 0.09 * dy, y + 0.1 * dy - 0.09 * dx, dx * length, dy * length,
+        point.link_load[router, port], angles="xy", scale_units="xy", scale=1, cmap="inferno_r",
+        width=0.025 / max(topology.width, topology.height),
+    )  # fmt: skip
+    arrows.set_clim(0, None)
+    figure.colorbar(arrows, label="load, flits a cycle", shrink=0.8)
+    axes.set_xlim(-0.7, topology.width - 0.3)
+    axes.set_ylim(-0.7, topology.height - 0.3)
+    axes.set_aspect("equal")
+    axes.set_xlabel("x")
+    axes.set_ylabel("y")
+    axes.set_title(f"{topology.name}, offered {point.offered:.3g} flits a core and cycle")
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
     try:
         figure.savefig(path, metadata={"Date": None} if str(path).endswith(".svg") else None)
     except (OSError, ValueError) as error:

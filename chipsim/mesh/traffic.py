@@ -87,6 +87,18 @@ PATTERNS: dict[str, Pattern] = {
 }
 
 
+def _starts(
+    cores: int, load: float, flits: int, cycles: int, rng: np.random.Generator
+) -> tuple[Int64, Int64]:
+    """Return the cycle and the number (below ``cores``) of each Bernoulli packet, in order."""
+    if not 0 <= load <= 1:
+        raise InputError(f"traffic: load {load:g} given, 0 to 1 flits a core and cycle allowed")
+    chance = load / flits
+    count = int(rng.binomial(cycles * cores, chance)) if chance else 0
+    slot = np.sort(rng.choice(cycles * cores, count, replace=False, shuffle=False))
+    return slot // cores, slot % cores
+
+
 def bernoulli(
     topology: Topology, pattern: str, load: float, flits: int, cycles: int, seed: int
 ) -> Stream:
@@ -97,11 +109,27 @@ def bernoulli(
     """
     if pattern not in PATTERNS:
         raise InputError(f"traffic: {pattern!r} given, {', '.join(PATTERNS)} allowed")
-    if not 0 <= load <= 1:
-        raise InputError(f"traffic: load {load:g} given, 0 to 1 flits a core and cycle allowed")
     rng = np.random.default_rng(seed)
-    chance = load / flits
-    count = int(rng.binomial(cycles * topology.cores, chance)) if chance else 0
-    slot = np.sort(rng.choice(cycles * topology.cores, count, replace=False, shuffle=False))
-    cycle, source = slot // topology.cores, slot % topology.cores
+    cycle, source = _starts(topology.cores, load, flits, cycles, rng)
     return Stream(cycle, source, PATTERNS[pattern](topology, source, rng))
+
+
+def by_matrix(
+    topology: Topology, matrix: Int64, load: float, flits: int, cycles: int, seed: int
+) -> Stream:
+    """Send between cores in proportion to ``matrix`` (int64, (cores, cores)), from row to column.
+
+    ``load`` is the mean over all cores in flits a core and cycle; a core that sends much sends
+    more, and two packets that start in one cycle at one core wait for each other.  InputError if
+    the matrix is of another size or empty.
+    """
+    if matrix.shape != (topology.cores, topology.cores) or matrix.min() < 0 or not matrix.any():
+        raise InputError(
+            f"traffic: a matrix of shape {matrix.shape} given; ({topology.cores}, "
+            f"{topology.cores}) needed, no negative counts and at least one packet"
+        )
+    rng = np.random.default_rng(seed)
+    cycle, _ = _starts(topology.cores, load, flits, cycles, rng)
+    ends = np.cumsum(matrix.reshape(-1))
+    pair = np.searchsorted(ends, rng.integers(0, ends[-1], cycle.size), side="right")
+    return Stream(cycle, pair // topology.cores, pair % topology.cores)
