@@ -11,10 +11,14 @@ others use too, that is less than 2).
 from __future__ import annotations
 
 import argparse
+import json
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numba import njit
@@ -185,14 +189,60 @@ def machine(packets: int) -> None:
     )
 
 
+def beside_sanafe(neurons: int) -> None:
+    """Time the messages of one SANA-FE step on the mesh its cycle model has, if it is installed."""
+    here = Path(__file__).with_name("mesh_sanafe.py")
+    command = [sys.executable, str(here), "--neurons", str(neurons)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = done.stderr.strip().splitlines() or ["no reason given"]
+        print(f"SANA-FE: left out, it does not run here ({words[-1]}); pip install sanafe")
+        return
+    told = json.loads(done.stdout)
+    rows = np.array(told["messages"])
+    from_tile, from_core, to_tile, to_core = rows[:, :4].astype(np.int64).T
+    # Tiles are numbered down the columns of 8 x 4, cores through all tiles.
+    source, target = (
+        ((tile % 4) * 8 + tile // 4) * 4 + core % 4
+        for tile, core in ((from_tile, from_core), (to_tile, to_core))
+    )
+    ready = np.zeros(source.size, np.int64)
+    for core in np.unique(source):
+        ready[source == core] = np.cumsum(rows[source == core, 4]).astype(np.int64)
+    order = np.argsort(ready, kind="stable")
+    channels = make_channels(topology.mesh(8, 4, 4))
+    trees = topology.unicast_trees(channels.topology)
+    steps = 20
+    packets = Packets(
+        np.arange(steps + 1) * source.size,
+        *(np.tile(column[order], steps) for column in (source, ready, target)),
+    )
+    flits = np.ones(packets.tree.size, np.int32)
+    result, cpu, _ = best(lambda: wormhole.run_phases(channels, trees, packets, flits), 3)
+    assert result.deliveries[0] == source.size
+    hops = int(result.link_flits.sum()) // steps
+    print(f"one step of {source.size} messages on Loihi's 8 x 4 x 4 mesh, {hops} flit-hops")
+    print("  program              messages a CPU second   ours is faster by")
+    ours = source.size * steps / cpu
+    print(f"  chipsim, exact       {ours:21.0f}")
+    for model, seconds in told["seconds_a_step"].items():
+        theirs = source.size / seconds
+        print(f"  SANA-FE, {model:11} {theirs:21.0f}   {ours / theirs:8.1f}")
+    print(
+        "  (SANA-FE's seconds include its neurons; simple is nearly only those, it has no network)"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--hops", type=float, default=3e6, help="hops of each timed run")
     parser.add_argument("--packets", type=int, default=1_000_000, help="of the SpiNNaker run")
+    parser.add_argument("--neurons", type=int, default=62, help="of a core in the SANA-FE run")
     args = parser.parse_args()
     one_flit(args.hops)
     worms(args.hops)
     machine(args.packets)
+    beside_sanafe(args.neurons)
 
 
 if __name__ == "__main__":

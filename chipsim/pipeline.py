@@ -158,7 +158,7 @@ def simulate(
         mesh=mesh,
         counters=counters,
         bill=bill_for(chip, mapping, counters),
-        notes=notes,
+        notes=notes + chip.mesh.cautions,
     )
 
 

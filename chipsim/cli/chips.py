@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     if args.chip and args.check:
         raise InputError("give either CHIP or --check FILE, not both")
     if args.check:
-        print(f"{args.check}: good: {_line(read_chip(args.check, args.overrides))}")
+        chip = read_chip(args.check, args.overrides)
+        print(f"{args.check}: good: {_line(chip)}", *chip.mesh.cautions, sep="\n")
     elif args.chip:
         print("\n".join(_table(read_chip(args.chip, args.overrides))))
     elif args.overrides:
@@ -98,7 +99,7 @@ def _table(chip: Chip) -> list[str]:
     rows[1:] = sorted(rows[1:], key=lambda row: _group(row[0], chip))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     indent = sum(widths) + 2 * len(widths)
-    lines = [f"{chip.name}: {_line(chip)}", ""]
+    lines = [f"{chip.name}: {_line(chip)}", *chip.mesh.cautions, ""]
     for row in rows:
         start = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         lines.extend(_wrapped(f"{start}  {row[4]}", indent))

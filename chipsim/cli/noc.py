@@ -1,4 +1,4 @@
-"""``chipsim noc``: latency against load of a routing mesh under synthetic traffic, a file's or a mapped network's."""
+"""``chipsim noc``: latency against load of a routing mesh under traffic of many kinds."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "noc",
         help="latency and throughput of a routing mesh",
-        description="Simulate a routing mesh under synthetic traffic, a file's or a mapped network's, exact to the cycle, and "
-        "print latency against load.",
+        description="Simulate a routing mesh under synthetic traffic, or that of a file or of a "
+        "mapped network, exact to the cycle, and print latency against load.",
     )
     add = parser.add_argument
     add("--topology", choices=TOPOLOGIES, default="mesh", help="default: mesh")

@@ -66,8 +66,8 @@ def read_packets(path: Path, flits: int) -> tuple[Stream, Int32]:
     columns = {name: _whole(path, name, array) for name, array in arrays.items()}
     count = columns["cycle"].size
     if any(column.size != count for column in columns.values()):
-        sizes = ", ".join(f"{name} {column.size}" for name, column in columns.items())
-        raise InputError(f"{path}: the arrays differ in length: {sizes}; one entry a packet each")
+        lengths = ", ".join(f"{name} {column.size}" for name, column in columns.items())
+        raise InputError(f"{path}: the arrays differ in length: {lengths}; one entry a packet each")
     if not count:
         raise InputError(f"{path}: holds no packet")
     order = np.argsort(columns["cycle"], kind="stable")
@@ -84,6 +84,6 @@ def _whole(path: Path, name: str, array: NDArray[np.generic]) -> Int64:
             f"{path}: {name}: whole numbers, one a packet, needed, got {array.dtype} of shape "
             f"{array.shape}"
         )
-    if array.size and (int(array.min()) < 0 or int(array.max()) > LATEST):  # type: ignore[call-overload]
+    if array.size and (int(array.min()) < 0 or int(array.max()) > LATEST):
         raise InputError(f"{path}: {name}: values must be 0 to {LATEST}")
     return array.astype(np.int64)

@@ -23,8 +23,25 @@ def compiled(function: F) -> F:
     """
     dispatcher: Any = numba.njit(cache=True, nogil=True)(function)
     folder = Path(function.__code__.co_filename).parent
-    dispatcher._cache._cache_file._source_stamp = _fingerprint(folder)
+    cache_file = dispatcher._cache._cache_file
+    cache_file._source_stamp = _fingerprint(folder)
+    cache_file._load_index = _forgetful(cache_file._load_index)
     return cast(F, dispatcher)
+
+
+def _forgetful(load_index: Callable[[], dict[Any, str]]) -> Callable[[], dict[Any, str]]:
+    """Take a cache for empty that names records which have moved or gone since it was written.
+
+    numba unpickles the types in it before it compares the stamp.
+    """
+
+    def load() -> dict[Any, str]:
+        try:
+            return load_index()
+        except (AttributeError, ImportError):
+            return {}
+
+    return load
 
 
 def inlined(function: F) -> F:

@@ -19,8 +19,8 @@ _CHIP_KEYS = ("chip_width", "chip_height", "chip_hop_cycles", "chip_link_interva
 
 def read_mesh(section: Section, leaves: Leaves) -> Mesh:
     """Read the mesh; raises `InputError` for what is wrong or would block itself for good."""
-    numbers = leaves.whole(section, schema.MESH)
-    options: dict[str, Any] = dict(leaves.given(section, schema.MESH_OPTIONS))
+    options: dict[str, Any] = dict(leaves.whole(section, schema.MESH))
+    options |= leaves.given(section, schema.MESH_OPTIONS)
     topology = leaves.word(section, "topology", Mesh)
     if section.has("flow"):
         options["flow"] = leaves.word(section, "flow", Mesh)
@@ -31,7 +31,6 @@ def read_mesh(section: Section, leaves: Leaves) -> Mesh:
         routing=leaves.word(section, "routing", Mesh),
         multicast=leaves.word(section, "multicast", Mesh),
         io=_io(section, leaves),
-        **numbers,
         **options,
     )
     _check_io(section, mesh)

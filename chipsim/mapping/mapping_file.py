@@ -129,7 +129,9 @@ def _rows(mapping: Mapping, mesh: Mesh) -> tuple[list[object], ...]:
             "neurons_per_packet": flow.neurons_per_packet,
             "bits": flow.bits,
             "from": _coordinates(route.source, mesh),
-            "route": {_coordinates(r, mesh): _letters(mask, mesh) for r, mask in route.ports.items()},
+            "route": {
+                _coordinates(r, mesh): _letters(mask, mesh) for r, mask in route.ports.items()
+            },
         }
         for flow, route in zip(mapping.flows, mapping.routes, strict=True)
     ]

@@ -81,7 +81,8 @@ def check_ways(topology: Topology, routing: str, trees: Bytes) -> None:
 
 def one_way(ways: Bytes) -> Bytes:
     """Return for each permitted mask its lowest output: one shortest way to each core."""
-    return ways & (~ways + np.uint8(1))
+    lowest: Bytes = ways & (~ways + np.uint8(1))
+    return lowest
 
 
 def _check(topology: Topology, routing: str) -> None:

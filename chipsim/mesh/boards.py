@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.chip import TRIANGLE_STEPS
 from chipsim.errors import InputError
 from chipsim.mesh.fabric import MAX_CYCLES, Int32
-from chipsim.mesh.topology import TRIANGLE_STEPS, Topology, triangular, without
+from chipsim.mesh.topology import Topology, triangular, without
 from chipsim.mesh.wormhole_layout import Channels
 
 BOARD_ROWS = ((0, 4), (0, 5), (0, 6), (0, 7), (1, 7), (2, 7), (3, 7), (4, 7))
@@ -76,7 +77,8 @@ def crossing(topology: Topology, place: Int32) -> NDArray[np.bool_]:
     """
     leads = topology.leads[:, : topology.links]
     there = place[leads.clip(0) >> 3]
-    return (leads >= 0) & (there != place[:, None])
+    crosses: NDArray[np.bool_] = (leads >= 0) & (there != place[:, None])
+    return crosses
 
 
 def chip_of(topology: Topology, chip_width: int, chip_height: int) -> Int32:

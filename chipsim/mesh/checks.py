@@ -233,9 +233,7 @@ def check_traffic(
     return merged, expected
 
 
-def check_conservation(
-    results: PhaseResults, expected: Int64, waiting: Mapping[int, str]
-) -> None:
+def check_conservation(results: PhaseResults, expected: Int64, waiting: Mapping[int, str]) -> None:
     """Raise unless every packet reached all of its destinations.
 
     ``waiting`` says of phases that stand still who waits for whom.

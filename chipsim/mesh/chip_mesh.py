@@ -65,7 +65,11 @@ def links_between_chips(mesh: Mesh) -> NDArray[np.bool_]:
 
 
 def run_phases(
-    network: Interconnect, trees: Bytes, packets: Packets, threads: int = 1, flits: Int32 | None = None
+    network: Interconnect,
+    trees: Bytes,
+    packets: Packets,
+    threads: int = 1,
+    flits: Int32 | None = None,
 ) -> PhaseResults:
     """Send packets through a chip's mesh; see `chipsim.mesh.engine.run_phases`.
 
@@ -81,9 +85,7 @@ def run_phases(
     return wormhole.run_phases(network, trees, packets, flits, threads=threads)
 
 
-def _to_destinations(
-    channels: Channels, trees: Bytes, packets: Packets
-) -> tuple[Bytes, Packets]:
+def _to_destinations(channels: Channels, trees: Bytes, packets: Packets) -> tuple[Bytes, Packets]:
     """Return the permitted ways, and packets whose tree is the core they go to."""
     topology = channels.topology
     local = trees >> topology.links

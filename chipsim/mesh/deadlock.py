@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chipsim.chip import STEP_NAMES
-from chipsim.mesh.topology import MESH_STEPS, TRIANGLE_STEPS
-from chipsim.mesh.wormhole_kernel import PACKET_SHIFT
-from chipsim.mesh.wormhole_layout import Channels, Routers, Sizes, Ways
+from chipsim.chip import MESH_STEPS, STEP_NAMES, TRIANGLE_STEPS
+from chipsim.mesh.wormhole_buffers import PACKET_SHIFT
+from chipsim.mesh.wormhole_layout import Channels
+from chipsim.mesh.wormhole_records import Routers, Sizes, Ways
 
 SHOWN = 12
 """At most so many packets of a circle are written out."""
@@ -29,7 +29,7 @@ class Channel(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Packet ``packet`` waits at ``channel`` for link ``output``, ``held`` or full, by ``after``."""
+    """Packet ``packet`` in ``channel`` waits for link ``output``: ``held`` or full by ``after``."""
 
     packet: int
     channel: Channel
@@ -51,7 +51,7 @@ class Standstill:
     def first_flit(self, channel: Channel) -> int | None:
         """Return the first flit of a channel, None if it is empty."""
         word = int(self.routers.channel[self.index(channel)])
-        if word >> 12 == 0:
+        if word >> 12 & 4095 == 0:
             return None
         return int(self.routers.flits[self.index(channel) * self.sizes.ring + (word & 4095)])
 
@@ -59,7 +59,7 @@ class Standstill:
         """Return the channels with flits that wait for a link."""
         sizes = self.sizes
         found = []
-        for place in np.flatnonzero(self.routers.channel >> 12).tolist():
+        for place in np.flatnonzero(self.routers.channel >> 12 & 4095).tolist():
             target, lane = divmod(place, sizes.lanes)
             channel = Channel(target >> 3, target & 7, lane)
             flit = self.first_flit(channel)
@@ -138,9 +138,7 @@ class Standstill:
         return []
 
 
-def who_waits(
-    channels: Channels, sizes: Sizes, ways: Ways, routers: Routers, base: int
-) -> str:
+def who_waits(channels: Channels, sizes: Sizes, ways: Ways, routers: Routers, base: int) -> str:
     """Return the circle of waiting packets in words; ``base`` is the phase's first packet."""
     circle = Standstill(channels, sizes, ways, routers).circle()
     steps = TRIANGLE_STEPS if channels.topology.links == len(TRIANGLE_STEPS) else MESH_STEPS

@@ -9,9 +9,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from chipsim.chip import MESH_STEPS, TRIANGLE_STEPS
 from chipsim.errors import InputError
 from chipsim.mesh.curve import Point
-from chipsim.mesh.topology import MESH_STEPS, TRIANGLE_STEPS, Topology
+from chipsim.mesh.topology import Topology
 
 TOP = 8
 """Latencies above so many times the least are cut off: they say only that a mesh saturates."""
@@ -67,7 +68,7 @@ def plot_heat(topology: Topology, point: Point, path: str | Path) -> None:
     arrows = axes.quiver(
         x + 0.1 * dx + 0.09 * dy, y + 0.1 * dy - 0.09 * dx, dx * length, dy * length,
         point.link_load[router, port], angles="xy", scale_units="xy", scale=1, cmap="inferno_r",
-        width=0.025 / max(topology.width, topology.height),
+        width=0.06 / max(topology.width, topology.height),
     )  # fmt: skip
     arrows.set_clim(0, None)
     figure.colorbar(arrows, label="load, flits a cycle", shrink=0.8)

@@ -8,15 +8,30 @@ from chipsim.errors import ConservationError, InputError
 from chipsim.mesh.fabric import Int32, Int64
 from chipsim.mesh.layout import power_of_two
 from chipsim.mesh.phases import by_cycle
-from chipsim.mesh.spinnaker_kernel import IDLE, Chips, Counts, Paths, Times, run
+from chipsim.mesh.spinnaker_kernel import run
 from chipsim.mesh.spinnaker_layout import Machine, MachineResults
+from chipsim.mesh.spinnaker_records import (
+    BUSY,
+    DESK,
+    IDLE,
+    QUEUE_FIRST,
+    SLOTS,
+    Counts,
+    Paths,
+    State,
+    Times,
+)
 from chipsim.mesh.spinnaker_tables import LINKS, KeyRoutes
+
+MAX_NODES = 1 << 29
 
 
 def _times(machine: Machine) -> Times:
     """Return the numbers for the kernel."""
-    chips = len(machine.leads)
     longest = max(machine.hop_cycles, machine.link_interval, machine.credit_cycles)
+    ring = power_of_two(machine.buffer_packets)
+    words = -(-len(machine.leads) // 64)
+    record = SLOTS + 2 * ring
     return Times(
         hop=machine.hop_cycles,
         interval=machine.link_interval,
@@ -24,32 +39,27 @@ def _times(machine: Machine) -> Times:
         core=machine.core_cycles,
         wait1=machine.wait1,
         wait2=machine.wait2,
-        ring=power_of_two(machine.buffer_packets),
+        buffer=machine.buffer_packets,
+        ring=ring,
         wheel_mask=power_of_two(longest + 1) - 1,
-        words=-(-chips // 64),
-        chips=chips,
+        words=words,
+        summary_words=-(-words // 64),
+        record=record,
+        stride=-(-(DESK + LINKS * record) // 8) * 8,
     )
 
 
-def _chips(times: Times, buffer_packets: int, packets: int) -> Chips:
+def _state(times: Times, chips: int, packets: int) -> State:
     """Return chips without packets."""
-    chips, cycles = times.chips, times.wheel_mask + 1
-    return Chips(
-        look=np.zeros(cycles * times.words, np.int64),
-        returned=np.zeros(cycles * chips, np.int64),
-        first=np.zeros(8 * chips, np.int32),
-        held=np.zeros(8 * chips, np.int32),
-        copies=np.zeros(8 * chips * times.ring, np.int64),
-        ready=np.zeros(8 * chips * times.ring, np.int64),
-        credits=np.full(8 * chips, buffer_packets, np.int32),
-        free_at=np.zeros(8 * chips, np.int64),
-        busy=np.full(chips, IDLE, np.int64),
-        pending=np.zeros(chips, np.int64),
-        since=np.zeros(chips, np.int64),
-        turn=np.zeros(chips, np.int64),
-        queue_first=np.full(chips, -1, np.int32),
-        queue_last=np.full(chips, -1, np.int32),
-        following=np.zeros(packets, np.int32),
+    memory = np.zeros((chips, times.stride), np.int64)
+    memory[:, BUSY] = IDLE
+    memory[:, QUEUE_FIRST] = -1
+    cycles = times.wheel_mask + 1
+    return State(
+        memory.reshape(-1),
+        np.zeros(cycles * times.words, np.int64),
+        np.zeros(cycles * times.summary_words, np.int64),
+        np.zeros(packets, np.int32),
     )
 
 
@@ -62,10 +72,12 @@ def run_packets(machine: Machine, routes: KeyRoutes, inject: Int64, key: Int32) 
     """
     inject = np.ascontiguousarray(inject, dtype=np.int64)
     key = np.ascontiguousarray(key, dtype=np.int32)
-    if routes.route.shape[1] != len(machine.leads):
+    if routes.chips != len(machine.leads):
         raise InputError(
-            f"routes are of {routes.route.shape[1]} chips, the machine has {len(machine.leads)}"
+            f"routes are of {routes.chips} chips, the machine has {len(machine.leads)}"
         )
+    if routes.chip.size >= MAX_NODES:
+        raise InputError(f"routes: {routes.chip.size} nodes given, fewer than {MAX_NODES} allowed")
     if inject.shape != key.shape or inject.ndim != 1:
         raise InputError(f"packets: {inject.size} inject cycles given for {key.size} keys")
     if key.size and (key.min() < 0 or key.max() >= routes.source.size):
@@ -80,12 +92,13 @@ def run_packets(machine: Machine, routes: KeyRoutes, inject: Int64, key: Int32) 
             "1 a link that is not there, 2 a chip met twice, 3 no entry for a core's packet)"
         )
     times = _times(machine)
-    leads = np.full((times.chips, 8), -1, dtype=np.int32)
+    chips = len(machine.leads)
+    leads = np.full((chips, 8), -1, dtype=np.int32)
     leads[:, :LINKS] = machine.leads
     paths = Paths(
-        leads.reshape(-1), routes.route.reshape(-1), routes.behind.reshape(-1), routes.source
+        leads.reshape(-1), routes.source, routes.ptr, routes.child, routes.route, routes.behind
     )
-    by_link = [np.zeros(8 * times.chips, np.int64) for _ in range(3)]
+    by_link = [np.zeros(8 * chips, np.int64) for _ in range(3)]
     counts = Counts(
         np.zeros(key.size, np.int64),
         np.zeros(key.size, np.int64),
@@ -94,7 +107,7 @@ def run_packets(machine: Machine, routes: KeyRoutes, inject: Int64, key: Int32) 
         *by_link,
     )
     order = by_cycle(inject, np.empty(key.size, np.int32), np.empty(key.size, np.int32))
-    run(times, paths, _chips(times, machine.buffer_packets, key.size), counts, inject, key, order)
+    run(times, paths, _state(times, chips, key.size), counts, inject, key, order)
     wrong = np.flatnonzero(counts.delivered + counts.lost != routes.deliveries[key])
     if wrong.size:
         raise ConservationError(

@@ -30,7 +30,7 @@ import simpy
 
 from chipsim.mesh.fabric import Int32, Int64
 from chipsim.mesh.spinnaker_layout import Machine, MachineResults
-from chipsim.mesh.spinnaker_tables import CORES, DEFAULT, FROM_CORE, LINKS, KeyRoutes
+from chipsim.mesh.spinnaker_tables import CORES, FROM_CORE, LINKS, KeyRoutes
 
 Process = Generator[simpy.Event, Any, None]
 HALF = 0.5
@@ -86,9 +86,7 @@ class Router:
         if copy.forced is not None:
             pending = {copy.forced}
         else:
-            route = int(self.model.routes.route[self.model.key[copy.packet], self.chip])
-            if route == DEFAULT:
-                route = 1 << (copy.came + 3) % LINKS
+            route = self.model.route(copy.packet, self.chip)
             cores = [core for core in range(CORES) if route >> (LINKS + core) & 1]
             for _ in cores:
                 self.model.arrive(copy.packet)
@@ -159,7 +157,16 @@ class MachineModel:
         self.lost = np.zeros(key.size, dtype=np.int64)
         self.arrivals = np.zeros((key.size, 3), dtype=np.int64)
         self.arrivals[:, 2] = -1
+        self.node = {
+            (number, int(routes.chip[node])): node
+            for number in range(routes.source.size)
+            for node in range(int(routes.ptr[number]), int(routes.ptr[number + 1]))
+        }
         self.environment.process(self.inject_all())
+
+    def route(self, packet: int, chip: int) -> int:
+        """Return the link and core bits of a packet's key at a chip, default routes resolved."""
+        return int(self.routes.route[self.node[int(self.key[packet]), chip]])
 
     def inject_all(self) -> Process:
         """Put each packet into its chip's queue when its time comes."""
@@ -178,7 +185,7 @@ class MachineModel:
         """Write down a copy that did not leave, and the deliveries lost with it."""
         self.drops[chip, link] += 1
         target = int(self.machine.leads[chip, link]) >> 3
-        self.lost[packet] += int(self.routes.behind[self.key[packet], target])
+        self.lost[packet] += int(self.routes.behind[self.node[int(self.key[packet]), target]])
 
     def travel(self, copy: Copy, chip: int, port: int) -> Process:
         """Cross a link and the far router's pipeline."""

@@ -9,6 +9,7 @@ that came in by a link and matches nothing leaves by the opposite link; one from
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,6 @@ CORES = 18
 FROM_CORE = 6
 """Stands for the input of the chip's own cores where an input link is named."""
 USABLE_ENTRIES = 1023
-DEFAULT = np.uint32(1 << 30)
-UNKNOWN = np.uint32(1 << 31)
 
 BROKEN_LINK, LOOP, NO_ENTRY = 1, 2, 3
 
@@ -49,22 +48,46 @@ class KeyTables:
 
 @dataclass(frozen=True, eq=False)
 class KeyRoutes:
-    """Where keys go, found by following each from its source chip.
+    """Where keys go on a machine of ``chips``, found by following each from its source chip.
 
     For each key: ``source`` (int32), ``link_count``, ``deliveries``, ``longest`` (hops), ``broken``
     (0, or what went wrong: a link that is not there, a chip met twice, no entry for a core's
-    packet), all int64 (keys,).  ``route`` (uint32, (keys, chips)) is what each chip met does:
-    link and core bits, ``DEFAULT`` for straight through.  ``behind`` (int32, (keys, chips)) counts
-    the deliveries at a chip and beyond it.
+    packet), all int64 (keys,).
+
+    The chips a key comes to are the nodes ``ptr[k] .. ptr[k+1]-1`` (int64, (keys + 1,)) of a tree,
+    the source first; none if it is broken.  Of each node: ``chip`` and ``child`` (int32), the node
+    by its lowest link, those by its other links right behind it; ``route`` (uint32), its link and
+    core bits, default routes resolved; ``behind`` (int32), the deliveries at it and beyond it.
     """
 
+    chips: int
     source: Int32
     link_count: Int64
     deliveries: Int64
     longest: Int64
     broken: Int64
+    ptr: Int64
+    chip: Int32
+    child: Int32
     route: Words
     behind: Int32
+
+
+class Nodes(NamedTuple):
+    """Room for the nodes of one key, a chip at most once: see `KeyRoutes`.
+
+    ``child`` counts from the key's first node; ``parent``, ``came`` and ``hops`` say how a node is
+    reached; ``seen`` (int64, by chip) is the number of the key that came to a chip last.
+    """
+
+    chip: Int32
+    child: Int32
+    route: Words
+    behind: Int32
+    parent: Int32
+    came: Int32
+    hops: Int32
+    seen: Int64
 
 
 @compiled
@@ -79,53 +102,48 @@ def _first_match(ptr: Int64, keys: Words, masks: Words, chip: int, key: int) -> 
 @compiled
 def _follow(
     leads: Int32, ptr: Int64, keys: Words, masks: Words, routes: Words,
-    key: int, source: int, route_of: Words, behind: Int32, stack: Int32, order: Int32,
+    number: int, key: int, source: int, nodes: Nodes,
 ) -> tuple[int, int, int, int]:  # fmt: skip
-    """Follow one key; return links, deliveries, longest way, what is broken.
+    """Follow key ``number``, breadth first; return its nodes, deliveries, longest way, what broke.
 
-    ``stack`` (3 words a chip) and ``order`` (2 words a chip) are scratch.
+    The source counts as node 0.
     """
-    stack[0], stack[1], stack[2] = source, FROM_CORE, 0
-    depth, met, links, total, longest = 1, 0, 0, 0, 0
-    order[1] = -1
-    while depth:
-        depth -= 1
-        chip, came, hops = stack[3 * depth], stack[3 * depth + 1], stack[3 * depth + 2]
+    nodes.chip[0], nodes.parent[0], nodes.came[0], nodes.hops[0] = source, -1, FROM_CORE, 0
+    nodes.seen[source] = number
+    met, total, longest = 1, 0, 0
+    at = 0
+    while at < met:
+        chip, came = nodes.chip[at], nodes.came[at]
         entry = _first_match(ptr, keys, masks, chip, key)
         if entry < 0 and came == FROM_CORE:
-            return links, total, longest, NO_ENTRY
-        if entry < 0:
-            route_of[chip] = DEFAULT
-            outputs = 1 << ((came + 3) % LINKS)
-        else:
-            route_of[chip] = routes[entry]
+            return met, total, longest, NO_ENTRY
+        outputs = np.int64(1 << ((came + 3) % LINKS))
+        if entry >= 0:
             outputs = np.int64(routes[entry])
-        order[2 * met] = chip
-        order[2 * met + 1] = leads[chip, came] >> 3 if came != FROM_CORE else -1
-        met += 1
+        nodes.route[at] = outputs
+        nodes.child[at] = met
         cores = 0
         for core in range(LINKS, LINKS + CORES):
             cores += (outputs >> core) & 1
-        behind[chip] = cores
+        nodes.behind[at] = cores
         total += cores
         if cores:
-            longest = max(longest, hops)
+            longest = max(longest, nodes.hops[at])
         for link in range(LINKS):
             if (outputs >> link) & 1:
                 target = leads[chip, link]
                 if target < 0:
-                    return links, total, longest, BROKEN_LINK
-                if route_of[target >> 3] != UNKNOWN:
-                    return links, total, longest, LOOP
-                route_of[target >> 3] = DEFAULT  # taken, until it is looked at
-                links += 1
-                stack[3 * depth] = target >> 3
-                stack[3 * depth + 1] = target & 7
-                stack[3 * depth + 2] = hops + 1
-                depth += 1
-    for index in range(met - 1, 0, -1):
-        behind[order[2 * index + 1]] += behind[order[2 * index]]
-    return links, total, longest, 0
+                    return met, total, longest, BROKEN_LINK
+                if nodes.seen[target >> 3] == number:
+                    return met, total, longest, LOOP
+                nodes.seen[target >> 3] = number
+                nodes.chip[met], nodes.parent[met] = target >> 3, at
+                nodes.came[met], nodes.hops[met] = target & 7, nodes.hops[at] + 1
+                met += 1
+        at += 1
+    for node in range(met - 1, 0, -1):
+        nodes.behind[nodes.parent[node]] += nodes.behind[node]
+    return met, total, longest, 0
 
 
 def follow_keys(leads: Int32, tables: KeyTables, key: Words, source: Int32) -> KeyRoutes:
@@ -141,14 +159,27 @@ def follow_keys(leads: Int32, tables: KeyTables, key: Words, source: Int32) -> K
         raise InputError(f"keys: each needs a source chip of 0 to {chips - 1}")
     if np.unique(key).size != key.size:
         raise InputError("keys: a key is given twice")
-    route = np.full((key.size, chips), UNKNOWN, dtype=np.uint32)
-    behind = np.zeros((key.size, chips), dtype=np.int32)
+    by_chip = [np.zeros(chips, np.int32) for _ in range(6)]
+    route_of, seen = np.zeros(chips, np.uint32), np.full(chips, -1, np.int64)
+    nodes = Nodes(
+        by_chip[0], by_chip[1], route_of, by_chip[2], by_chip[3], by_chip[4], by_chip[5], seen
+    )
     sums = np.zeros((key.size, 4), dtype=np.int64)
-    stack, order = np.zeros(3 * chips + 3, np.int32), np.zeros(2 * chips + 2, np.int32)
+    ptr = np.zeros(key.size + 1, dtype=np.int64)
+    parts: list[tuple[Int32, Int32, Words, Int32]] = []
     for number in range(key.size):
         sums[number] = _follow(
             leads, tables.ptr, tables.key, tables.mask, tables.route,
-            int(key[number]), int(source[number]), route[number], behind[number], stack, order,
+            number, int(key[number]), int(source[number]), nodes,
         )  # fmt: skip
-    links, deliveries, longest, broken = sums.T.copy()
-    return KeyRoutes(source.astype(np.int32), links, deliveries, longest, broken, route, behind)
+        met = 0 if sums[number, 3] else int(sums[number, 0])
+        ptr[number + 1] = ptr[number] + met
+        child = nodes.child[:met] + np.int32(ptr[number])
+        kept = (nodes.chip[:met], nodes.route[:met], nodes.behind[:met])
+        parts.append((kept[0].copy(), child, kept[1].copy(), kept[2].copy()))
+    met, deliveries, longest, broken = sums.T.copy()
+    empty = (np.zeros(0, np.int32),) * 2 + (np.zeros(0, np.uint32), np.zeros(0, np.int32))
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else empty
+    return KeyRoutes(
+        chips, source.astype(np.int32), met - 1, deliveries, longest, broken, ptr, *joined
+    )

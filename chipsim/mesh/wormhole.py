@@ -27,9 +27,8 @@ from chipsim.mesh.kernel import COUNT
 from chipsim.mesh.layout import Book, Phase
 from chipsim.mesh.phases import CHUNKS_PER_THREAD, by_cycle, chunks
 from chipsim.mesh.wormhole_kernel import run_phase
-from chipsim.mesh.wormhole_layout import (
-    TREES,
-    Channels,
+from chipsim.mesh.wormhole_layout import TREES, Channels
+from chipsim.mesh.wormhole_records import (
     Load,
     Routers,
     Sizes,

@@ -8,177 +8,32 @@ from which its first flit may ask for outputs, known as soon as that flit is fir
 
 from __future__ import annotations
 
-import numpy as np
-
 from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.integers import lowest_bit
 from chipsim.mesh.fabric import Int32
 from chipsim.mesh.kernel import deliver
 from chipsim.mesh.layout import Book, Phase
-from chipsim.mesh.wormhole_layout import Load, Routers, Sizes, Sources, Ways, Wheel
+from chipsim.mesh.wormhole_buffers import (
+    GIVEN_TURN,
+    HEAD,
+    INPUT_TURN,
+    LANE_TURN,
+    OUTPUT_TURN,
+    PACKET_SHIFT,
+    TAIL,
+    U,
+    byte,
+    enter,
+    first_from,
+    leave,
+    look_at,
+    look_at_source,
+    set_turn,
+)
+from chipsim.mesh.wormhole_choice import behind_head, choose, steer
+from chipsim.mesh.wormhole_records import Load, Routers, Sizes, Sources, Ways, Wheel
 
-U = np.uint64
-HEAD = 1 << 8
-TAIL = 1 << 9
-PACKET_SHIFT = 10
 EJECT = 2
-INPUT_TURN, LANE_TURN, GIVEN_TURN, OUTPUT_TURN = range(4)
-
-
-@inlined
-def look_at(sizes: Sizes, wheel: Wheel, time: int, router: int) -> None:
-    """Look at ``router`` in cycle ``time``."""
-    slot = time & sizes.wheel_mask
-    wheel.look[U(slot * sizes.words + (router >> 6))] |= 1 << (router & 63)
-
-
-@inlined
-def look_at_source(sizes: Sizes, wheel: Wheel, time: int, source: int) -> None:
-    """Look at ``source`` in cycle ``time``."""
-    slot = time & sizes.wheel_mask
-    wheel.source_look[U(slot * sizes.source_words + (source >> 6))] |= 1 << (source & 63)
-
-
-@inlined
-def ask_from(sizes: Sizes, wheel: Wheel, time: int, router: int, bit: int) -> None:
-    """Let the first flit of a channel (``bit`` is 8 * port + channel) ask from ``time`` on."""
-    slot = time & sizes.wheel_mask
-    wheel.fronts[U(slot * sizes.routers + router)] |= 1 << bit
-    look_at(sizes, wheel, time, router)
-
-
-@inlined
-def byte(word: int, index: int) -> int:
-    """Return a byte of ``word``."""
-    return (word >> (index << 3)) & 255
-
-
-@inlined
-def first_from(mask: int, turn: int, size: int) -> int:
-    """Return the first set bit of ``mask`` (``size`` bits, not 0) from ``turn`` on, around."""
-    place = turn + lowest_bit((mask | (mask << size)) >> turn)
-    return place - size if place >= size else place
-
-
-@inlined
-def set_turn(routers: Routers, router: int, kind: int, index: int, value: int) -> None:
-    """Set one round-robin turn."""
-    place = U((router << 2) + kind)
-    word = routers.turns[place]
-    routers.turns[place] = word ^ ((byte(word, index) ^ value) << (index << 3))
-
-
-@inlined
-def enter(
-    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers,
-    ready: int, target: int, lane: int, flit: int, tree: int,
-) -> None:  # fmt: skip
-    """Put a flit (head, tail and packet) into channel ``lane`` of input ``target``."""
-    router = target >> 3
-    index = target * sizes.lanes + lane
-    word = routers.channel[U(index)]
-    held = word >> 12
-    place = U(index * sizes.ring + (((word & 4095) + held) & (sizes.ring - 1)))
-    if not sizes.adaptive:
-        flit |= int(ways.trees[U(tree * sizes.routers + router)])
-    routers.flits[place] = flit
-    routers.ready[place] = ready
-    routers.channel[U(index)] = word + 4096
-    if held == 0:
-        if flit & HEAD:
-            ready = max(ready, routers.front_from[U(index)])
-        ask_from(sizes, wheel, ready, router, ((target & 7) << 3) + lane)
-
-
-@inlined
-def leave(
-    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers,
-    t: int, target: int, lane: int, tail: int,
-) -> None:  # fmt: skip
-    """Drop the first flit of a channel, return its credit, let the next one ask."""
-    index = target * sizes.lanes + lane
-    word = routers.channel[U(index)]
-    first = ((word & 4095) + 1) & (sizes.ring - 1)
-    held = (word >> 12) - 1
-    routers.channel[U(index)] = (held << 12) | first
-    time = t + 1
-    if tail:
-        time += sizes.head
-        routers.front_from[U(index)] = time
-    if held:
-        time = max(time, routers.ready[U(index * sizes.ring + first)])
-        ask_from(sizes, wheel, time, target >> 3, ((target & 7) << 3) + lane)
-    sender = int(ways.upstream[U(target)])
-    slot = (t + sizes.credit) & sizes.wheel_mask
-    if sender >= 0:
-        where = U(slot * sizes.routers + (sender >> 3))
-        wheel.credits[where] |= 1 << (((sender & 7) << 3) + lane)
-        look_at(sizes, wheel, t + sizes.credit, sender >> 3)
-    else:
-        wheel.source_credits[U(slot * sizes.sources - 1 - sender)] |= 1 << lane
-        look_at_source(sizes, wheel, t + sizes.credit, -1 - sender)
-
-
-@inlined
-def behind_head(
-    sizes: Sizes, ways: Ways, routers: Routers, load: Load, base: int, router: int, index: int,
-    flit: int,
-) -> int:  # fmt: skip
-    """Return as a mask the output that the head before ``flit`` took (adaptive routing)."""
-    granted = int(routers.granted[U(index)])
-    if granted:
-        return 1 << (lowest_bit(granted) >> 3)
-    tree = int(load.tree[U(base + (flit >> PACKET_SHIFT))])
-    return np.int64(ways.trees[U(tree * sizes.routers + router)])  # type: ignore[return-value]
-
-
-@inlined
-def free_slots(sizes: Sizes, routers: Routers, router: int, output: int) -> int:
-    """Return the credits of those channels of ``output`` that belong to no packet."""
-    owned = byte(routers.owned[U(router)], output)
-    total = 0
-    for lane in range(sizes.vcs):
-        if (owned >> lane) & 1 == 0:
-            total += int(routers.credits[U(((router << 3) + output) * sizes.lanes + lane)])
-    return total
-
-
-@inlined
-def steer(
-    sizes: Sizes, ways: Ways, routers: Routers, load: Load, base: int, router: int
-) -> None:  # fmt: skip
-    """Let each head that waits ask for the permitted output with most free slots."""
-    heads = int(routers.heads[U(router)])
-    while heads:
-        bit = lowest_bit(heads)
-        heads &= heads - 1
-        index = ((router << 3) + (bit >> 3)) * sizes.lanes + (bit & 7)
-        place = U(index * sizes.ring + (routers.channel[U(index)] & 4095))
-        flit = int(routers.flits[place])
-        tree = int(load.tree[U(base + (flit >> PACKET_SHIFT))])
-        permitted = np.int64(ways.trees[U(tree * sizes.routers + router)])
-        permitted &= np.int64(ways.turns[U((router << 3) + (bit >> 3))])
-        chosen = lowest_bit(permitted)  # type: ignore[arg-type]
-        if permitted & (permitted - 1):
-            most = -1
-            while permitted:
-                output = lowest_bit(permitted)
-                permitted &= permitted - 1
-                free = free_slots(sizes, routers, router, output)
-                if free > most:
-                    most = free
-                    chosen = output
-        before = flit & 255
-        if before == 1 << chosen:
-            continue
-        if before:
-            here = U((router << 3) + lowest_bit(before))
-            routers.requests[here] ^= 1 << bit
-            if routers.requests[here] == 0:
-                routers.asked[U(router)] ^= before
-        routers.flits[place] = (flit & ~255) | (1 << chosen)
-        routers.requests[U((router << 3) + chosen)] |= 1 << bit
-        routers.asked[U(router)] |= 1 << chosen
 
 
 @inlined
@@ -216,70 +71,6 @@ def land(
             while wanted:
                 routers.requests[U((router << 3) + lowest_bit(wanted))] |= 1 << bit
                 wanted &= wanted - 1
-
-
-@inlined
-def lane_for(
-    sizes: Sizes, ways: Ways, routers: Routers, load: Load, base: int, router: int,
-    port: int, vc: int, output: int,
-) -> int:  # fmt: skip
-    """Return the channel of ``output`` that a first flit can take now, -1 if none."""
-    if output >= sizes.links:
-        return 0
-    index = ((router << 3) + port) * sizes.lanes + vc
-    dry = byte(routers.dry[U(router)], output)
-    held = byte(routers.granted[U(index)], output)
-    if held:
-        return -1 if (dry >> (held - 1)) & 1 else held - 1
-    free = (1 << sizes.vcs) - 1
-    if sizes.rings:
-        half = sizes.vcs >> 1
-        upper = (int(ways.dateline[U(router)]) >> output) & 1
-        if ways.axis[U(port)] == ways.axis[U(output)] and vc >= half:
-            upper = 1
-        free = ((1 << half) - 1) << (half * upper)
-    free &= ~(dry | byte(routers.owned[U(router)], output))
-    if sizes.cut_through:
-        first = routers.channel[U(index)] & 4095
-        packet = int(routers.flits[U(index * sizes.ring + first)]) >> PACKET_SHIFT
-        for lane in range(sizes.vcs):
-            credits = routers.credits[U(((router << 3) + output) * sizes.lanes + lane)]
-            if credits < load.flits[U(base + packet)]:
-                free &= ~(1 << lane)
-    if free == 0:
-        return -1
-    turn = byte(routers.turns[U((router << 2) + GIVEN_TURN)], output)
-    return first_from(free, turn, sizes.vcs)
-
-
-@inlined
-def choose(
-    sizes: Sizes, ways: Ways, routers: Routers, load: Load, base: int, router: int, output: int
-) -> int:
-    """Return which channel ``output`` grants: lane << 6 | port << 3 | vc, -1 for none."""
-    rest = int(routers.requests[U((router << 3) + output)])
-    turn = byte(routers.turns[U((router << 2) + INPUT_TURN)], output)
-    lane_turns = int(routers.turns[U((router << 2) + LANE_TURN)])
-    best = 1 << 30
-    choice = -1
-    while rest:
-        bit = lowest_bit(rest)
-        rest &= rest - 1
-        port = bit >> 3
-        vc = bit & 7
-        rank = port - turn
-        if rank < 0:
-            rank += sizes.ports
-        offset = vc - byte(lane_turns, port)
-        if offset < 0:
-            offset += sizes.vcs
-        rank = (rank << 3) + offset
-        if rank < best:
-            lane = lane_for(sizes, ways, routers, load, base, router, port, vc, output)
-            if lane >= 0:
-                best = rank
-                choice = (lane << 6) | bit
-    return choice
 
 
 @inlined
@@ -324,9 +115,9 @@ def transmit(
     if routers.credits[credit] == 0:
         routers.dry[U(router)] |= 1 << (shift + lane)
     copy = flit & ~255
-    tree = int(load.tree[U(phase.base + packet)])
     ready = t + ways.delay[U(here)]
-    enter(sizes, ways, wheel, routers, ready, int(ways.leads[U(here)]), lane, copy, tree)
+    target = int(ways.leads[U(here)])
+    enter(sizes, ways, wheel, routers, load, phase.base, ready, target, lane, copy)
 
 
 @inlined
@@ -442,8 +233,8 @@ def inject(
         sources.first[source] = sources.following[packet]
     sources.sent[source] = sent
     target = int(ways.entry[source])
-    tree = int(load.tree[phase.base + packet])
-    enter(sizes, ways, wheel, routers, t + sizes.entry_delay, target, lane, flit, tree)
+    ready = t + sizes.entry_delay
+    enter(sizes, ways, wheel, routers, load, phase.base, ready, target, lane, flit)
     if sources.first[source] >= 0:
         look_at_source(sizes, wheel, t + 1, source)
 

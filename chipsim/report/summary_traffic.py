@@ -17,7 +17,8 @@ def traffic(results: Results) -> dict[str, Any]:
     mesh, counters = results.mesh, results.counters
     places = _bits(mesh.trees)
     hops_by_flow = mesh.packets * mesh.flits * places.sum(axis=1)
-    deliveries = mesh.packets * _bits(mesh.trees >> results.chip.mesh.links).sum(axis=1)
+    to_cores = (mesh.trees >> results.chip.mesh.links).astype(np.uint8)
+    deliveries = mesh.packets * _bits(to_cores).sum(axis=1)
     by_kind: dict[str, dict[str, int]] = {}
     for flow, packets, hops in zip(results.mapping.flows, mesh.packets, hops_by_flow, strict=True):
         kind = by_kind.setdefault(flow.kind, {"packets": 0, "hops": 0})

@@ -34,8 +34,8 @@ ACTIONS = (
 )
 """Actions of crossbar cores: native synaptic operations driven by a spike, by a graded value;
 additions of partial sums (native words); soma updates; table look-ups; decays and updates of
-plasticity traces; flits through routers; clock cycles of cores in use.  Where the chip prices them: bits through
-routers; flits over links between chips."""
+plasticity traces; flits through routers; clock cycles of cores in use.  Where the chip prices
+them: bits through routers; flits over links between chips."""
 
 Integers = NDArray[np.int64]
 

@@ -199,9 +199,7 @@ def flits_by_link(flits: Integers, trees: NDArray[np.uint8], ports: int = 5) -> 
     return np.stack(through, axis=1).astype(np.int64)
 
 
-def _check(
-    sent: Integers, trees: NDArray[np.uint8], links: Integers, fixed_ways: bool
-) -> None:
+def _check(sent: Integers, trees: NDArray[np.uint8], links: Integers, fixed_ways: bool) -> None:
     """Raise ConservationError unless the flits seen are those sent (in sum, on adaptive ways)."""
     expected = flits_by_link(sent, trees, links.shape[1])
     if not fixed_ways:

@@ -23,6 +23,11 @@ def command(*argv: str) -> list[str]:
     return [sys.executable, "-m", "chipsim", *argv]
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to a job in the background: a test run there ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -34,6 +39,7 @@ def test_interrupted_in_the_middle(tmp_path: Path, threads: str) -> None:
     running = subprocess.Popen(
         command("map", model, "-o", "run", "--threads", threads),
         cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=heed_interrupts,
     )  # fmt: skip
     assert running.stderr is not None
     before = []

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chipsim.cli.main import main
+from tests.cli.test_cli_process import heed_interrupts
 from tests.study.conftest import STUDY, images
 from tests.study.conftest import study_file as study_file
 from tests.study.conftest import trace_file as trace_file
@@ -68,7 +69,7 @@ def test_ctrl_c_keeps_what_is_done(study_file, tmp_path):
     words = [sys.executable, "-m", "chipsim", "study", study_file, "-o", out, "--jobs", "1"]
     process = subprocess.Popen(
         list(map(str, words)), stderr=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parents[2], start_new_session=True,
+        cwd=Path(__file__).parents[2], start_new_session=True, preexec_fn=heed_interrupts,
     )  # fmt: skip
     assert process.stderr is not None
     assert process.stderr.readline().startswith("1/18 ")

@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 
 from chipsim.cli import noc
+from chipsim.cli.noc_traffic import read_run_traffic
+from chipsim.cli.run_job import run_files
 from chipsim.errors import InputError
 from chipsim.mesh import topology, traffic
 from chipsim.mesh.curve import latency_curve
 from chipsim.mesh.wormhole_layout import make_channels
+from chipsim.report.arrays import arrays_of
+from chipsim.report.run_folder import write_run
+from chipsim.report.summary import summarise
+from tests.simulate.tiny import random_run
 
 EIGHT = topology.mesh(8, 8)
 
@@ -144,3 +150,92 @@ def test_the_command_writes_json_and_a_plot(capsys, tmp_path):
 def test_bad_options_are_named(words, message):
     with pytest.raises(InputError, match=message):
         command("--size", "2x2", *words)
+
+
+def saved(path, **arrays):
+    np.savez(path, **arrays)
+    return f"file:{path}"
+
+
+def test_packets_from_a_file_are_sent_as_they_are(capsys, tmp_path):
+    """Three packets far apart take 5 + 3 D + L - 1 cycles each; the order in the file is free."""
+    place = saved(
+        tmp_path / "p.npz",
+        cycle=[500, 0, 250],
+        source=[0, 0, 3],
+        target=[15, 3, 3],
+        flits=[4, 1, 2],
+    )
+    heat = tmp_path / "heat.svg"
+    assert command("--size", "4x4", "--traffic", place, "--json", "--heat", str(heat)) == 0
+    (point,) = json.loads(capsys.readouterr().out)["points"]
+    waits = [5 + 3 * 6 + 3, 5 + 3 * 3, 5 + 1]
+    assert point["latency"]["mean"] == pytest.approx(np.mean(waits))
+    assert point["latency"]["max"] == max(waits)
+    assert point["packets"] == 3
+    assert heat.read_text().startswith("<?xml")
+
+
+def test_adaptive_routing_from_the_command_line(capsys):
+    words = ("--size", "4x4", "--load", "0.2", "--cycles", "300", "--vcs", "2")
+    for routing in ("west_first", "odd_even"):
+        assert command(*words, "--routing", routing) == 0
+        assert f"{routing} routing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"cycle": [1], "source": [0]}, "target missing"),
+        ({"cycle": [1], "source": [0], "target": [1], "size": [1]}, "size unknown"),
+        ({"cycle": [1, 2], "source": [0], "target": [1]}, "differ in length"),
+        ({"cycle": [], "source": [], "target": []}, "whole numbers"),
+        ({"cycle": [1.5], "source": [0], "target": [1]}, "cycle: whole numbers"),
+        ({"cycle": [-1], "source": [0], "target": [1]}, "0 to"),
+        ({"cycle": [1], "source": [99], "target": [1]}, "core 99 given, the mesh has 0 to 63"),
+        ({"cycle": [1], "source": [0], "target": [1], "flits": [0]}, "has 0 flits"),
+        ({"cycle": [[1]], "source": [0], "target": [1]}, "shape"),
+    ],
+)
+def test_bad_packet_files_are_named(tmp_path, arrays, message):
+    with pytest.raises(InputError, match=message):
+        command("--traffic", saved(tmp_path / "p.npz", **arrays))
+
+
+def test_other_bad_traffic_is_named(tmp_path):
+    for words, message in (
+        ("nonsense", "uniform, transpose"),
+        ("file:", "file:PACKETS.npz"),
+        (f"file:{tmp_path / 'none.npz'}", "no such file"),
+        (f"run:{tmp_path}", "report.json"),
+    ):
+        with pytest.raises(InputError, match=message):
+            command("--traffic", words)
+
+
+def test_traffic_by_matrix_is_in_proportion():
+    matrix = np.zeros((16, 16), np.int64)
+    matrix[3, 5], matrix[7, 1] = 30, 10
+    stream = traffic.by_matrix(topology.mesh(4, 4), matrix, 0.05, 1, 20_000, 1)
+    assert stream.cycle.size == pytest.approx(0.05 * 16 * 20_000, rel=0.05)
+    pairs, counts = np.unique(stream.source * 16 + stream.target, return_counts=True)
+    assert pairs.tolist() == [3 * 16 + 5, 7 * 16 + 1]
+    assert counts[0] / counts[1] == pytest.approx(3, rel=0.05)
+    with pytest.raises(InputError, match="at least one packet"):
+        traffic.by_matrix(topology.mesh(4, 4), np.zeros((16, 16), np.int64), 0.1, 1, 10, 1)
+
+
+def test_traffic_of_a_mapped_network(capsys, tmp_path):
+    """A run folder decides the size of the mesh and who sends to whom."""
+    results = random_run(1)
+    folder = write_run(
+        tmp_path / "run", run_files(results, summarise(results), arrays_of(results)), force=False
+    )
+    mapped = read_run_traffic(folder)
+    mesh = results.chip.mesh
+    assert (mapped.width, mapped.height, mapped.cores) == (mesh.width, mesh.height, 1)
+    assert mapped.matrix.sum() == results.mesh.deliveries
+    assert command("--traffic", f"run:{folder}", "--load", "0.02", "--cycles", "2000") == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{mesh.width} x {mesh.height} mesh")
+    assert "not stable" not in out

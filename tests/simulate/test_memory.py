@@ -20,7 +20,7 @@ def test_refuses_more_samples_than_memory_holds():
     network = random_network(rng)
     fixed, mapping = quantise_network(network, ARITHMETIC), random_slicing(network, rng)
     check_memory(fixed, mapping, trace_of(network, 100))
-    with pytest.raises(InputError, match="GiB of memory.*--limit"):
+    with pytest.raises(InputError, match=r"GiB of memory.*--limit"):
         check_memory(fixed, mapping, trace_of(network, 10**12))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections import Counter
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chipsim.chip import Constant, Dead
 from chipsim.errors import ConservationError
 from chipsim.mapping.model import INPUT_PORT
 from chipsim.mesh import reference
+from chipsim.report.arrays import arrays_of
 from chipsim.simulate import traffic
+from chipsim.simulate.counters import ACTIONS
 from tests.simulate import plain
 from tests.simulate.tiny import random_run, tiny_chip
 
@@ -168,3 +172,61 @@ def test_ports_of_trees() -> None:
             assert ends == sorted(results.mapping.placement[t] for t in flow.targets)
             start = 0 if flow.source == INPUT_PORT else results.mapping.placement[flow.source]
             assert mask[start]
+
+
+MESHES: dict[str, dict[str, Any]] = {
+    "torus": {"topology": "torus", "vcs": 2},
+    "triangular": {"topology": "triangular", "vcs": 2},
+    "concentrated": {"cores_per_router": 2},
+    "damaged": {"dead": Dead(cores=(2,), links=((0, 0),))},
+    "adaptive": {"routing": "odd_even", "multicast": "unicast", "flit_bits": 16},
+    "wide flits": {"flit_bits": 32, "header_bits": 8, "multicast": "unicast"},
+    "chips": {"chip_width": 2, "chip_height": 1, "chip_hop_cycles": 9, "chip_link_interval": 2},
+}
+
+
+@pytest.mark.parametrize("kind", MESHES)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_mesh_computes_the_same_and_balances(kind: str, seed: int) -> None:
+    """Spikes do not depend on the mesh of a barrier chip; flits and prices do."""
+    plain_chip = tiny_chip()
+    mesh = dataclasses.replace(plain_chip.mesh, **MESHES[kind])
+    # An even width for two chips side by side.
+    mesh = dataclasses.replace(mesh, width=mesh.width + mesh.width % 2)
+    price = Constant(1e-13, 1e-13, 1e-13, "J", "assumed", "a test")
+    prices = {**plain_chip.prices, "hop_bit": price, "chip_hop": price}
+    chip = dataclasses.replace(plain_chip, mesh=mesh, prices=prices)
+    results, plainly = random_run(seed, chip=chip), random_run(seed)
+    np.testing.assert_array_equal(results.activity.answers.spikes, plainly.activity.answers.spikes)
+    ran, flows = results.mesh, results.mapping.flows
+    sizes = np.array([mesh.flits(flow.bits) for flow in flows], np.int64)
+    np.testing.assert_array_equal(ran.flits, sizes)
+    targets = np.array([len(flow.targets) for flow in flows], np.int64)
+    assert ran.deliveries == int((ran.packets * targets).sum())
+    leaving = np.array(
+        [
+            sum(ports.bit_count() for ports in route.ports.values())
+            for route in results.mapping.routes
+        ]
+    )
+    assert ran.link_flits.sum() == (ran.packets * sizes * leaving).sum()
+    totals = dict(zip(ACTIONS, results.counters.by_core.sum(axis=0).tolist(), strict=True))
+    assert totals["router_hop"] == ran.link_flits.sum()
+    bits = np.array([mesh.header_bits + flow.bits for flow in flows], np.int64)
+    assert totals["hop_bit"] == (ran.packets * bits * leaving).sum()
+    assert totals["hop_bit"] > 0
+    assert (totals["chip_hop"] > 0) == (kind == "chips" and crosses(results))
+    arrays = arrays_of(results)
+    assert arrays["link_flits"].sum() == ran.link_flits.sum()
+
+
+def crosses(results: Any) -> bool:
+    """Whether a packet went over a link between two chips of two columns each."""
+    mesh = results.chip.mesh
+    for flow_route, packets in zip(results.mapping.routes, results.mesh.packets, strict=True):
+        for router, ports in flow_route.ports.items():
+            x = router % mesh.width
+            leaves = ports & (12 | (1 if x % 2 else 2))
+            if packets and leaves:
+                return True
+    return False

@@ -42,9 +42,7 @@ def _tree(flow: Flow, placement: Sequence[int], mesh: Mesh) -> Route:
     return Route(source, ports)
 
 
-def _searched(
-    flow: Flow, placement: Sequence[int], mesh: Mesh, topology: Topology
-) -> Route:
+def _searched(flow: Flow, placement: Sequence[int], mesh: Mesh, topology: Topology) -> Route:
     source = source_router(flow, placement, mesh)
     cores = np.array([placement[target] for target in flow.targets], dtype=np.int64)
     try:

@@ -1,0 +1,82 @@
+"""The records SpiNNaker's kernel works on: all that changes of a chip lies side by side."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chipsim.mesh.fabric import Int32, Int64
+from chipsim.mesh.spinnaker_tables import Words
+
+U = np.uint64
+LINKS = 6
+FROM_CORE = 6
+IDLE = -1
+FREE = 7
+"""Stands for "no forced link"."""
+
+BUSY, PENDING, SINCE, TURN, QUEUE_FIRST, QUEUE_LAST, FILLED, WAITED = range(8)
+"""Words of a chip: the input whose packet the router has; the links that is still for; when it was
+taken; next input's turn; the cores' queue; inputs with packets; inputs a sender waits for."""
+DESK = 8
+HELD, FREE_AT, SLOTS = range(3)
+"""Words of an input: first slot << 16 | packets held; when the output of that number is free; then
+two words a slot: a copy, and from when it may be taken or, of a free slot, filled."""
+PACKET_SHIFT = 32
+"""A copy is packet << 32 | node << 3 | forced link: on an emergency route it leaves by that, and
+the node (`chipsim.mesh.spinnaker_tables.KeyRoutes`) is of the chip it comes to then."""
+
+
+class Times(NamedTuple):
+    """Numbers of the machine and of the kernel's layout.
+
+    ``stride`` words a chip, ``record`` an input; ``words`` and ``summary_words`` a slot of the
+    wheel and of its non-zero words.
+    """
+
+    hop: int
+    interval: int
+    credit: int
+    core: int
+    wait1: int
+    wait2: int
+    buffer: int
+    ring: int
+    wheel_mask: int
+    words: int
+    summary_words: int
+    record: int
+    stride: int
+
+
+class Paths(NamedTuple):
+    """What does not change: links (8 a chip), source and first node of keys, nodes."""
+
+    leads: Int32
+    source: Int32
+    root: Int64
+    child: Int32
+    route: Words
+    behind: Int32
+
+
+class State(NamedTuple):
+    """What changes: the chips, the wheel and its summary, the packet after each in its queue."""
+
+    chips: Int64
+    look: Int64
+    summary: Int64
+    following: Int32
+
+
+class Counts(NamedTuple):
+    """What is written down; see `chipsim.mesh.spinnaker_layout.MachineResults`."""
+
+    delivered: Int64
+    arrival_sum: Int64
+    last_arrival: Int64
+    lost: Int64
+    link_packets: Int64
+    emergencies: Int64
+    drops: Int64
