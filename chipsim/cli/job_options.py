@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # network needs numpy, which the command line does without until it runs
+    from chipsim.network import PlasticityMode
 
 
 def positive(text: str) -> int:
@@ -47,3 +51,34 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace an existing run folder")
     parser.add_argument("--json", action="store_true", help="print report.json, not the summary")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+
+
+def run_from(
+    args: argparse.Namespace,
+    mapping: Path | None = None,
+    plasticity: PlasticityMode = "running",
+    placer: str = "hilbert",
+) -> int:
+    """Run the job that ``args`` describe, ``args.model`` among them; return the exit code."""
+    from chipsim.cli.run_job import run_job
+    from chipsim.pipeline import Choices, Job
+
+    choices = Choices(
+        plasticity=plasticity,
+        placer=placer,
+        mesh_phases=args.mesh_phases,
+        threads=args.threads,
+        batch=args.batch,
+        seed=args.seed,
+        strict=args.strict,
+    )
+    job = Job(
+        model=args.model,
+        chip=args.chip,
+        overrides=tuple(args.overrides),
+        trace=args.trace,
+        mapping=mapping,
+        limit=args.limit,
+        choices=choices,
+    )
+    return run_job(job, args.out, force=args.force, as_json=args.json, quiet=args.quiet)

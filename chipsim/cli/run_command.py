@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from chipsim.cli.job_options import add_job_options
+from chipsim.cli.job_options import add_job_options, run_from
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,23 +24,4 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Run and report; return the exit code."""
-    from chipsim.cli.run_job import run_job
-    from chipsim.pipeline import Choices, Job
-
-    choices = Choices(
-        mesh_phases=args.mesh_phases,
-        threads=args.threads,
-        batch=args.batch,
-        seed=args.seed,
-        strict=args.strict,
-    )
-    job = Job(
-        model=args.model,
-        chip=args.chip,
-        overrides=tuple(args.overrides),
-        trace=args.trace,
-        mapping=args.mapping,
-        limit=args.limit,
-        choices=choices,
-    )
-    return run_job(job, args.out, force=args.force, as_json=args.json, quiet=args.quiet)
+    return run_from(args, mapping=args.mapping)

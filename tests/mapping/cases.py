@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from chipsim.chip import Arithmetic, Chip, Constant, Core, Mesh, Phase
+from chipsim.chip import Chip, Constant, Core, Mesh, Phase
 from chipsim.network import LIF, HybridPlasticity, Input, Network, Population, Projection
+from tests.conftest import ARITHMETIC
 
 
 def tianjic() -> Chip:
@@ -39,20 +40,7 @@ def tianjic() -> Chip:
             columns=256,
             macs_per_cycle=16,
             soma_cycles=3,
-            arithmetic=Arithmetic(
-                native_bits=8,
-                weight_bits=16,
-                activation_bits=8,
-                accumulator_bits=32,
-                membrane_bits=24,
-                decay_bits=8,
-                gain_bits=16,
-                trace_bits=16,
-                trace_decay_bits=16,
-                post_bits=16,
-                rounding="nearest",
-                overflow="saturate",
-            ),
+            arithmetic=ARITHMETIC,
             memory={"synapse": 65536, "axon": 1024, "soma": 3072, "lut": 1024, "router": 1024},
         ),
         prices={},
