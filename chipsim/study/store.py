@@ -86,13 +86,17 @@ class Store:
 
     def _create(self, claim: Path) -> bool:
         """Create a claim unless there is one."""
+        aside = self._aside(claim)
         try:
-            with claim.open("x", encoding="utf-8") as file:
-                file.write(self._owner)
+            aside.write_text(self._owner, encoding="utf-8")
+            # A link appears whole or not at all, so that no Ctrl-C leaves a claim without an owner.
+            os.link(aside, claim)
         except FileExistsError:
             return False
         except OSError as error:
             raise InputError(f"{claim}: cannot be written: {error.strerror or error}") from error
+        finally:
+            aside.unlink(missing_ok=True)
         return True
 
     def _take_over(self, claim: Path) -> bool:

@@ -53,9 +53,11 @@ def complete(
             f"a worker process died ({error}); if memory ran out, use fewer --jobs"
         ) from error
     finally:
-        for future, task in running.items():
+        for future in running:
             future.cancel()
-            store.release(task.key)
+        # All of them: Ctrl-C may come between making a claim and noting it.
+        for key in tasks:
+            store.release(key)
 
 
 def _collect_from_others(
