@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chipsim.chip import Chip
 from chipsim.energy.price import Bill
 from chipsim.mapping.model import Mapping
+from chipsim.mapping.schedule import phases_per_sample
 from chipsim.network import Network
 from chipsim.quantise.fixed import FixedNetwork
 from chipsim.simulate.counters import Counters
@@ -54,7 +55,7 @@ class Results:
     @property
     def phases_per_inference(self) -> int:
         """Phases between two inferences."""
-        return self.network.steps * self.mapping.schedule.interval
+        return phases_per_sample(self.mapping.schedule, self.network.steps)
 
     @property
     def phase_seconds(self) -> float:

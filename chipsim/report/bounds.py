@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chipsim.mapping.schedule import latency_phases
 from chipsim.mapping.shapes import slice_name
 from chipsim.results import Results
 
@@ -13,8 +14,7 @@ def latency_cycles(results: Results) -> float:
 
     One phase brings the input in, the last step's pipeline takes ``depth`` phases.
     """
-    schedule = results.mapping.schedule
-    phases = 1 + (results.network.steps - 1) * schedule.interval + schedule.depth
+    phases = 1 + latency_phases(results.mapping.schedule, results.network.steps)
     return phases * float(results.counters.phase_cycles.mean())
 
 
@@ -37,7 +37,7 @@ def bounded_by(results: Results) -> str:
     schedule, chip = results.mapping.schedule, results.chip
     critical = critical_core(results)
     drain = int(results.mesh.last_arrival.max(initial=-1))
-    phases = results.network.steps * schedule.interval
+    phases = results.phases_per_inference
     rate = f"{results.network.steps} steps x {schedule.interval} phases a step = {phases} phases"
     work = (
         f"the longest work in a phase is {critical['cycles']} cycles ({critical['task']} of "

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import chipsim.quantise.quantise_network as quantise_network_module
 from chipsim.chip import Arithmetic
+from chipsim.cores import crossbar
 from chipsim.errors import InputError
 from chipsim.network import (
     LIF,
@@ -24,6 +26,7 @@ from chipsim.network import (
     Trace,
     attenuation,
 )
+from chipsim.quantise import quantise_rule
 from chipsim.quantise.fixed import FixedNetwork
 from chipsim.quantise.quantise_network import quantise_network
 from chipsim.simulate.functional import integer_values, run_functional
@@ -371,3 +374,8 @@ def test_steps_beyond_memory_are_refused_before_memory_is_taken() -> None:
 def test_a_threshold_below_a_step_says_which_step() -> None:
     with pytest.raises(InputError, match=r"'out'.*1e-09.*24-bit membrane.*core\.membrane_bits"):
         quantise_network(one_layer(threshold=1e-9), ARITHMETIC)
+
+
+def test_the_core_budgets_the_memory_that_the_integers_take() -> None:
+    assert quantise_rule.TABLE_ENTRIES == crossbar.POST_TABLE_ENTRIES
+    assert quantise_network_module.ADAPTATION_BITS == crossbar.ADAPTATION_BITS
