@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from chipsim.connectivity import Convolution, Sparse
+from chipsim.plasticity import Eprop, FloatArray, HybridPlasticity, PairSTDP
 
 PlasticityMode = Literal["running", "frozen", "off"]
 """Plastic synapses learn, stay at their stored trace, or have none (`quantise.plasticity_mode`)."""
@@ -77,37 +78,13 @@ class Population:
 
 
 @dataclass(frozen=True)
-class HybridPlasticity:
-    """Local plasticity of Wu et al. 2022 as in variant A of the authors' code.
-
-    With ``x`` the presynaptic activity times the attenuation ``d_t`` (see `Projection`) and
-    ``u`` the postsynaptic membrane potential after integration, before reset::
-
-        I += alpha * (x @ H)
-        H  = clip(rho * H + outer(beta * x, tanh(u / theta - eta)), -clamp, clamp)
-
-    ``H`` starts at zero for every sample.  ``stored_trace`` is the H that a frozen network uses
-    instead (the authors keep it beside the weights as ``hebbN``).
-
-    Shapes: ``beta (n_pre,)``, ``eta (n_post,)``, ``stored_trace (n_pre, n_post)`` or None.
-    """
-
-    alpha: float
-    beta: FloatArray
-    eta: FloatArray
-    rho: float
-    clamp: float
-    stored_trace: FloatArray | None = None
-
-
-@dataclass(frozen=True)
 class Projection:
-    """Dense synapses from population ``source`` to population ``target``.
+    """Synapses from population ``source`` to population ``target``.
 
-    ``weight`` has shape ``(n_post, n_pre)``, as frameworks store it; ``bias`` is ``(n_post,)``
-    or None.  ``delay`` counts steps: 0 acts in the same step (feed-forward), 1 in the next
-    (recurrent).  ``attenuation_tau``, in steps, makes the presynaptic activity of step t count
-    ``d_t = exp(-t / tau)`` (Wu et al. 2022); None means 1.
+    ``weight`` has shape ``(n_post, n_pre)``, as frameworks store it, unless ``connectivity`` says
+    how else it is laid out; ``bias`` is ``(n_post,)`` or None.  ``delay`` counts steps: 0 acts in
+    the same step (feed-forward), 1 in the next (recurrent).  ``attenuation_tau``, in steps, makes
+    the presynaptic activity of step t count ``d_t = exp(-t / tau)`` (Wu et al. 2022); None means 1.
     """
 
     name: str
@@ -118,6 +95,8 @@ class Projection:
     delay: int = 0
     attenuation_tau: float | None = None
     plasticity: HybridPlasticity | None = None
+    stdp: PairSTDP | None = None
+    connectivity: Convolution | Sparse | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +106,7 @@ class Network:
     ``steps`` is the number of steps of one sample.  ``readout`` names the population whose
     answer counts and ``readout_kind`` how: ``"spike_count"`` (most spikes; ties go to the higher
     final membrane potential, then the lower index) or ``"membrane"`` (highest final ``u``).
+    ``learning`` is a rule of the whole network.
     """
 
     name: str
@@ -136,6 +116,7 @@ class Network:
     readout: str
     readout_kind: Literal["spike_count", "membrane"] = "spike_count"
     notes: tuple[str, ...] = field(default=())
+    learning: Eprop | None = None
 
     def population(self, name: str) -> Population:
         """Return the population called ``name``; KeyError if there is none."""
@@ -160,7 +141,8 @@ class Trace:
     - ``spikes (samples, steps, neurons)``: 0 or 1.
 
     ``scale`` turns a stored value into the network's input value (1/255 for 8-bit images).
-    ``labels (samples,)`` are class indices, or None.
+    ``labels (samples,)`` are class indices, or None; ``targets (samples, steps, n_out)`` or
+    ``(steps, n_out)`` what the readout should follow, or None.
     """
 
     name: str
@@ -169,6 +151,7 @@ class Trace:
     graded: NDArray[np.generic] | None = None
     spikes: NDArray[np.generic] | None = None
     labels: NDArray[np.int64] | None = None
+    targets: NDArray[np.float32] | None = None
 
     @property
     def values(self) -> NDArray[np.generic]:

@@ -12,12 +12,12 @@ from chipsim.mapping.model import Axons, Mapping, Schedule, Slice
 from chipsim.network import (
     LIF,
     Adaptation,
-    HybridPlasticity,
     Input,
     Network,
     Population,
     Projection,
 )
+from chipsim.plasticity import HybridPlasticity
 
 ARITHMETIC = Arithmetic(
     native_bits=8,

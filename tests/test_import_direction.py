@@ -15,7 +15,7 @@ import chipsim
 
 PACKAGE = Path(chipsim.__file__).parent
 
-GROUND = {"errors", "units", "network", "chip"}
+GROUND = {"errors", "units", "network", "connectivity", "plasticity", "chip", "processor_chip"}
 """Modules that know nobody in chipsim but each other: the words everything is told in."""
 
 READERS = {"config", "provenance", "yaml_reader", "yaml_tree"}
@@ -50,6 +50,9 @@ LIBRARIES = {
     "errors": set(),
     "units": set(),
     "network": {"numpy"},
+    "connectivity": {"numpy"},
+    "plasticity": {"numpy"},
+    "processor_chip": set(),
     "chip": set(),
     "cores": set(),
     "cli": {"numpy", "torch"},

@@ -10,13 +10,13 @@ from chipsim.load.tensors import Tensors
 from chipsim.network import (
     LIF,
     Adaptation,
-    HybridPlasticity,
     Input,
     Network,
     Population,
     Projection,
     evaluation_order,
 )
+from chipsim.plasticity import HybridPlasticity
 from chipsim.yaml_tree import hint, shown
 
 _NAME = re.compile(r"[\w.+-]{1,64}")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from chipsim.config import Section
 from chipsim.load.checkpoint import Checkpoint
-from chipsim.network import FloatArray
+from chipsim.plasticity import FloatArray
 from chipsim.units import Bounds
 from chipsim.yaml_tree import hint, shown
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from chipsim.chip import Arithmetic
 from chipsim.errors import InputError
-from chipsim.network import HybridPlasticity, Projection, attenuation
+from chipsim.network import Projection, attenuation
+from chipsim.plasticity import HybridPlasticity
 from chipsim.quantise.fixed import FixedInput, FixedPlasticity, FixedPopulation, QuantisationLoss
 from chipsim.quantise.formats import FixedFormat, covering_format, quantise
 from chipsim.quantise.gain import make_gain

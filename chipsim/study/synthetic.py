@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from chipsim.errors import InputError
 from chipsim.network import (
     LIF,
-    HybridPlasticity,
     Input,
     Network,
     Population,
@@ -23,6 +22,7 @@ from chipsim.network import (
     Trace,
     attenuation,
 )
+from chipsim.plasticity import HybridPlasticity
 from chipsim.study.model import SyntheticHP
 
 INPUTS, OUTPUTS, STEPS = 784, 10, 10

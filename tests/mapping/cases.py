@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from chipsim.chip import Chip, Constant, Core, Mesh, Phase
-from chipsim.network import LIF, HybridPlasticity, Input, Network, Population, Projection
+from chipsim.network import LIF, Input, Network, Population, Projection
+from chipsim.plasticity import HybridPlasticity
 from tests.conftest import ARITHMETIC
 
 

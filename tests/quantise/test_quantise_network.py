@@ -18,7 +18,6 @@ from chipsim.cores import crossbar
 from chipsim.errors import InputError
 from chipsim.network import (
     LIF,
-    HybridPlasticity,
     Input,
     Network,
     Population,
@@ -26,6 +25,7 @@ from chipsim.network import (
     Trace,
     attenuation,
 )
+from chipsim.plasticity import HybridPlasticity
 from chipsim.quantise import quantise_rule
 from chipsim.quantise.fixed import FixedNetwork
 from chipsim.quantise.quantise_network import quantise_network

@@ -1,0 +1,1 @@
+"""Fit a network onto processors: partition, memory in bytes, places, keys and routing tables."""

@@ -1,0 +1,71 @@
+"""What a mapping onto processors is made of: slices, their timing, places, keys and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
+from typing import Literal
+
+from chipsim.mapping.model import MemoryUse
+from chipsim.network import PlasticityMode
+
+Program = Literal["source", "neurons"]
+"""``source`` cores replay an input population's spikes, ``neurons`` cores run a model."""
+
+
+@dataclass(frozen=True)
+class CoreSlice:
+    """The neurons ``first .. first+count-1`` of one population on one core.
+
+    It holds the rows of all synapses onto them.  ``index`` is its place in the mapping's list.
+    """
+
+    index: int
+    population: str
+    program: Program
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class KeySpace:
+    """The multicast keys of one slice: neuron ``first + i`` sends ``key | i``; ``mask`` cuts i off.
+
+    A population that broadcasts a learning signal has a second key space, ``kind`` ``"signal"``,
+    whose i is the readout neuron.
+    """
+
+    slice: int
+    kind: Literal["spike", "signal"]
+    key: int
+    mask: int
+    targets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ProcessorMapping:
+    """A network on processors.
+
+    ``placement[slice.index]`` is a core number: chip (router) number times the cores of a chip
+    plus the core on it.  ``offsets`` tells for each population in which tick its step t is
+    computed: ``t + offset``, so a synapse with a delay of d steps takes
+    ``d + offset(target) - offset(source)`` ticks, at least 1.  ``keys`` name the senders; the
+    routing tables follow from them (`chipsim.mapping.processor.tables`).  ``memory[index]``
+    lists what sits in each memory of that core, in bytes.
+    """
+
+    network: str
+    chip: str
+    plasticity: PlasticityMode
+    slices: tuple[CoreSlice, ...]
+    placement: tuple[int, ...]
+    offsets: MappingType[str, int]
+    keys: tuple[KeySpace, ...]
+    memory: tuple[tuple[MemoryUse, ...], ...]
+    placer: str
+    reasons: tuple[str, ...]
+
+    @property
+    def depth(self) -> int:
+        """Ticks by which the last population lags behind the input."""
+        return max(self.offsets.values(), default=0)
