@@ -82,7 +82,7 @@ class Machine:
     height: int
     cores: int
     app_cores: int
-    dead: Dead = Dead()
+    dead: Dead = field(default_factory=Dead)
 
 
 @dataclass(frozen=True)
