@@ -51,6 +51,10 @@ class Arithmetic:
     of the factor between accumulator and membrane, ``trace_bits`` of a plastic synapse's trace,
     ``trace_decay_bits`` of its decay factor's fraction, ``post_bits`` of a plasticity look-up
     table entry.
+
+    ``trace_rounding`` is how a trace's decay and change are rounded (``"same"``: as all else);
+    ``trace_decay`` whether all traces decay each step, or one without input only when it has input
+    again (``"lazy"``, to the same bits).
     """
 
     native_bits: int
@@ -65,6 +69,8 @@ class Arithmetic:
     post_bits: int
     rounding: Literal["truncate", "nearest", "stochastic"]
     overflow: Literal["saturate", "wrap"]
+    trace_rounding: Literal["same", "truncate", "nearest", "stochastic"] = "same"
+    trace_decay: Literal["dense", "lazy"] = "dense"
 
     @property
     def weight_columns(self) -> int:
@@ -109,6 +115,13 @@ STEP_NAMES: Mapping[tuple[int, int], str] = {
 links 0 to 5 (east, north-east, north, west, south-west, south) of a triangular torus."""
 
 
+BOARD_ROWS = ((0, 4), (0, 5), (0, 6), (0, 7), (1, 7), (2, 7), (3, 7), (4, 7))
+"""First and last x of the 48 chips in each row of a SpiNNaker board."""
+BOARD_SIDE = 8
+TRIAD = 12
+"""Chips in x and in y of a triad, three boards that tile a square of a torus of boards."""
+
+
 @dataclass(frozen=True)
 class Dead:
     """What of a mesh does not work: core numbers, router numbers, (router, link port) pairs."""
@@ -116,6 +129,19 @@ class Dead:
     cores: tuple[int, ...] = ()
     routers: tuple[int, ...] = ()
     links: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class SpecialLink:
+    """A link, by its router and output port, that takes other cycles than its neighbours.
+
+    ``hop_cycles`` and ``link_interval`` are as in `Mesh`, of this direction only; 0: as without it.
+    """
+
+    router: int
+    port: int
+    hop_cycles: int
+    link_interval: int
 
 
 @dataclass(frozen=True)
@@ -134,9 +160,13 @@ class Mesh:
 
     Routers may stand on several chips of ``chip_width x chip_height`` (0: one chip), whose links
     to each other take ``chip_hop_cycles`` and carry a flit every ``chip_link_interval`` cycles.
+
+    ``board48`` is SpiNNaker's hexagonal board, 48 of 8 x 8 places, ``board_torus`` a triangular
+    torus of such boards, whose links to each other take ``board_hop_cycles`` and carry a flit every
+    ``board_link_interval`` cycles (0: as all links).  ``special`` links differ one by one.
     """
 
-    topology: Literal["mesh", "torus", "triangular"]
+    topology: Literal["mesh", "torus", "triangular", "board48", "board_torus"]
     width: int
     height: int
     routing: Literal["xy", "west_first", "odd_even"]
@@ -158,22 +188,25 @@ class Mesh:
     chip_height: int = 0
     chip_hop_cycles: int = 0
     chip_link_interval: int = 1
+    board_hop_cycles: int = 0
+    board_link_interval: int = 0
+    special: tuple[SpecialLink, ...] = ()
     dead: Dead = Dead()
 
     @property
     def routers(self) -> int:
-        """Number of routers; router ``r`` is at ``(r % width, r // width)``."""
+        """Number of places for routers; router ``r`` is at ``(r % width, r // width)``."""
         return self.width * self.height
 
     @property
     def cores(self) -> int:
-        """Number of cores, dead ones too; core ``c`` is at router ``c // cores_per_router``."""
+        """Number of cores, absent and dead ones too; core ``c`` is at ``c // cores_per_router``."""
         return self.routers * self.cores_per_router
 
     @property
     def steps(self) -> tuple[tuple[int, int], ...]:
         """What each link port adds to x and y."""
-        return TRIANGLE_STEPS if self.topology == "triangular" else MESH_STEPS
+        return MESH_STEPS if self.topology in ("mesh", "torus") else TRIANGLE_STEPS
 
     @property
     def links(self) -> int:
@@ -183,13 +216,29 @@ class Mesh:
     @property
     def wraps(self) -> bool:
         """Whether links lead around the edges."""
-        return self.topology != "mesh"
+        return self.topology not in ("mesh", "board48")
+
+    @property
+    def absent(self) -> frozenset[int]:
+        """The places of the ``width x height`` at which there is no router."""
+        if self.topology != "board48":
+            return frozenset()
+        there = (
+            range(y * self.width + first, y * self.width + last + 1)
+            for y, (first, last) in enumerate(BOARD_ROWS)
+        )
+        return frozenset(range(self.routers)).difference(*there)
+
+    @property
+    def built_cores(self) -> int:
+        """Number of cores at places that have a router, dead ones too."""
+        return self.cores - len(self.absent) * self.cores_per_router
 
     @property
     def working_cores(self) -> tuple[int, ...]:
-        """The cores that are not dead and whose router is not, ascending."""
+        """The cores that are there, not dead, and whose router is not dead, ascending."""
         dead = set(self.dead.cores)
-        for router in self.dead.routers:
+        for router in (*self.dead.routers, *self.absent):
             dead.update(range(router * self.cores_per_router, (router + 1) * self.cores_per_router))
         return tuple(core for core in range(self.cores) if core not in dead)
 
@@ -212,7 +261,7 @@ class Mesh:
         """Say where packets can block each other for good (deadlock), empty where they cannot.
 
         Dimension order, datelines on rings and the forbidden turns of adaptive routing keep
-        unicast packets and one-flit trees apart; see docs/mesh.md.
+        unicast packets apart, and trees of packets that fit a channel (`chipsim.mesh.deadlock`).
         """
         words = []
         if self.dead.routers or self.dead.links:
@@ -220,11 +269,12 @@ class Mesh:
                 "ways around dead routers and links are shortest, not in dimension order, so "
                 "packets can block each other for good under load (deadlock)"
             )
-        if self.flits(self.payload_bits) > 1 and self.multicast == "tree":
+        flits = self.flits(self.payload_bits)
+        if self.multicast == "tree" and flits > self.buffer_flits:
             words.append(
-                "multicast packets of several flits can block each other for good where they fork, "
-                "since a branch that waits holds up the others (deadlock); multicast: unicast, or "
-                "flits as wide as a packet, rule that out"
+                f"multicast packets of {flits} flits that fork can block each other for good, "
+                f"since a channel holds only {self.buffer_flits} (deadlock); buffer_flits: {flits} "
+                "or more, or multicast: unicast, rules that out"
             )
         return tuple(words)
 
@@ -245,8 +295,8 @@ class Phase:
 class Chip:
     """A many-core chip.
 
-    ``prices`` maps an action to its energy in joules (a view into ``constants``: the keys under
-    ``energy``); ``static_power`` is in watts.  ``choices`` keeps the provenance of the words
+    ``prices`` maps an action to its energy in joules, a view into ``constants`` (`price_path`);
+    ``static_power`` is in watts.  ``choices`` keeps the provenance of the words
     (``"core.rounding"``) as ``constants`` does for numbers.
     """
 
@@ -264,3 +314,13 @@ class Chip:
     def cores(self) -> int:
         """Number of cores."""
         return self.mesh.cores
+
+
+def special_link(index: int) -> str:
+    """Return the action of a flit over ``mesh.links[index]``, a special link with a price."""
+    return f"links[{index}]"
+
+
+def price_path(action: str) -> str:
+    """Return the key path of an action's price in the chip file."""
+    return f"mesh.{action}.energy" if action.startswith("links[") else f"energy.{action}"

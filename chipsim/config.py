@@ -7,7 +7,7 @@ says where it is, what was given, what is allowed: ``tianjic.yaml:4:21: core.axo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,11 +44,14 @@ def section_from_mapping(mapping: Mapping[str, object], name: str) -> Section:
     return Section(yaml_reader.tree_from_mapping(mapping, name), "", name)
 
 
-def apply_overrides(root: Section, overrides: Iterable[str]) -> Section:
+def apply_overrides(
+    root: Section, overrides: Iterable[str], optional: Collection[str] = ()
+) -> Section:
     """Return ``root`` with the values of ``overrides``, each ``"core.weight_bits=8"``.
 
     The part after ``=`` is read as YAML.  A later override of the same path wins.  Raises
-    `InputError` for what is not ``PATH=VALUE`` and for a path that ``root`` does not have.
+    `InputError` for what is not ``PATH=VALUE`` and for a path that ``root`` does not have, unless
+    it is one of ``optional``.
     """
     node: Node = root.node
     for override in overrides:
@@ -58,10 +61,17 @@ def apply_overrides(root: Section, overrides: Iterable[str]) -> Section:
         if not equals or not path:
             raise InputError(f"{where}: expected PATH=VALUE, such as core.weight_bits=8")
         known = dict(yaml_tree.paths(node))
-        if path not in known:
-            raise InputError(f"{where}: {root.name} has no {shown(path)}{hint(path, known)}")
+        parent, _, key = path.rpartition(".")
+        above = known.get(parent)
+        if path not in known and not (path in optional and isinstance(above, MapNode)):
+            near = hint(path, [*known, *optional])
+            raise InputError(f"{where}: {root.name} has no {shown(path)}{near}")
         value = yaml_reader.parse_tree(text, where, given=True)
-        node = yaml_tree.replaced(node, known[path], value)
+        if isinstance(above, MapNode) and path not in known:
+            value = yaml_tree.with_entry(above, key, value, where)
+            node = yaml_tree.replaced(node, above, value)
+        else:
+            node = yaml_tree.replaced(node, known[path], value)
     if not isinstance(node, MapNode):
         raise InputError(f"{root.name}: expected a mapping, got {describe(node)}")
     return Section(node, "", root.name)

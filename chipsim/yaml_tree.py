@@ -118,3 +118,9 @@ def replaced(node: Node, old: Node, new: Node) -> Node:
         items = tuple(replaced(child, old, new) for child in node.items)
         return ListNode(node.where, items, node.given)
     return node
+
+
+def with_entry(node: MapNode, key: str, value: Node, where: str) -> MapNode:
+    """Return the mapping ``node`` with one more entry, given at ``where``."""
+    entries, places = {**node.entries, key: value}, {**node.key_where, key: where}
+    return MapNode(node.where, entries, places, node.given)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chipsim.cli.noc_options import add_mesh_options, add_table_options
 from chipsim.errors import InputError
 
 if TYPE_CHECKING:
     from chipsim.mesh.curve import Point
     from chipsim.mesh.fabric import Int64
-    from chipsim.mesh.wormhole_layout import Channels
 
-TOPOLOGIES = ("mesh", "torus", "triangular")
-ROUTINGS = ("xy", "west_first", "odd_even")
 TRAFFICS = ("uniform", "transpose", "bit-complement", "neighbour", "tornado", "hotspot")
+PLACES = ("file", "run", "matrix")
+LOADS = "0.05:0.4:0.05"
 MAX_LOADS = 1000
 
 
@@ -25,55 +26,112 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "noc",
         help="latency and throughput of a routing mesh",
-        description="Simulate a routing mesh under synthetic traffic, or that of a file or of a "
-        "mapped network, exact to the cycle, and print latency against load.",
+        description="Simulate a routing mesh, exact to the cycle: latency against load under "
+        "synthetic traffic, the packets of a file or of a mapped network sent once more, or keys "
+        "sent through the routing tables of a SpiNNaker machine.",
     )
     add = parser.add_argument
-    add("--topology", choices=TOPOLOGIES, default="mesh", help="default: mesh")
-    add("--size", default="8x8", metavar="WxH", help="routers (default: 8x8)")
-    add("--cores", type=int, default=1, metavar="N", help="cores a router (default: 1)")
-    add("--routing", choices=ROUTINGS, default="xy", help="default: xy; the others are adaptive")
     add(
         "--traffic",
-        default="uniform",
         metavar="T",
-        help=f"{', '.join(TRAFFICS)} (default: uniform), or packets from a file: file:PACKETS.npz "
-        "(cycle, source, target, and if given flits), or run:FOLDER of chipsim map, whose chip "
-        "then decides the mesh",
+        help=f"{', '.join(TRAFFICS)} (default: uniform); file:PACKETS.npz or run:FOLDER of chipsim "
+        "map, whose packets are sent as they are; matrix:FOLDER, packets drawn as the run's cores "
+        "send to each other",
     )
     add(
         "--load",
-        default="0.05:0.4:0.05",
         metavar="L",
         help="flits a core and cycle: one, a list 0.1,0.2 or a range first:last:step "
-        "(default: 0.05:0.4:0.05)",
+        f"(default: {LOADS})",
     )
-    add("--flits", type=int, default=1, help="flits a packet (default: 1)")
-    add("--vcs", type=int, help="virtual channels a link (default: 1; 2 with rings)")
-    add("--buffer", type=int, default=8, help="flits a channel's buffer holds (default: 8)")
-    add("--hop-cycles", type=int, default=3, help="cycles a hop (default: 3)")
-    add("--credit-cycles", type=int, default=2, help="cycles a credit takes (default: 2)")
-    add("--head-cycles", type=int, default=0, help="extra cycles for a queued head (default: 0)")
-    add("--cut-through", action="store_true", help="virtual cut-through, not wormhole")
-    add("--cycles", type=int, default=10_000, help="cycles measured (default: 10000)")
-    add("--warm-up", type=int, default=2_000, help="cycles before and after (default: 2000)")
-    add("--seed", type=int, default=1, help="of the traffic (default: 1)")
-    add("--threads", type=int, default=1, help="loads run side by side (default: 1)")
+    add("--flits", type=int, metavar="N", help="flits a packet (default: 1, or the chip's)")
+    add("--cycles", type=int, default=10_000, metavar="N", help="cycles measured (default: 10000)")
+    add("--warm-up", type=int, default=2_000, metavar="N", help="before and after (default: 2000)")
+    add("--seed", type=int, default=1, metavar="N", help="of the traffic (default: 1)")
+    add("--threads", type=int, default=1, metavar="N", help="loads or phases run side by side")
     add("--json", action="store_true", help="print JSON, link loads included")
-    add("--plot", metavar="FILE", help="also draw the curve (.svg, .png or .pdf)")
+    add("--plot", metavar="FILE", help="also draw the curve, or the latencies (.svg, .png, .pdf)")
     add("--heat", metavar="FILE", help="also draw the load of every link, at the last load")
+    add_mesh_options(parser)
+    add_table_options(parser)
     parser.set_defaults(run=run)
 
 
-def _size(text: str) -> tuple[int, int]:
-    """Return width and height of "8x8"."""
-    width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise InputError(f"--size: {text!r} given, WIDTHxHEIGHT such as 8x8 needed")
-    return int(width), int(height)
+def run(args: argparse.Namespace) -> int:
+    """Run what the options say and print it; return the exit code."""
+    if args.tables:
+        from chipsim.cli.noc_tables import run_tables
+
+        return run_tables(args)
+    kind, colon, place = (args.traffic or "uniform").partition(":")
+    if kind in TRAFFICS and not colon:
+        return _run_curve(args, kind)
+    if kind not in PLACES or not place:
+        raise InputError(
+            f"--traffic: {args.traffic!r} given; {', '.join(TRAFFICS)}, file:PACKETS.npz, "
+            "run:FOLDER or matrix:FOLDER allowed"
+        )
+    if kind == "matrix":
+        return _run_curve(args, Path(place))
+    from chipsim.cli.noc_replay import run_file, run_folder
+
+    return (run_file if kind == "file" else run_folder)(args, Path(place))
 
 
-def _loads(text: str) -> list[float]:
+def _run_curve(args: argparse.Namespace, traffic: str | Path) -> int:
+    """Run synthetic traffic, or that of a run's matrix, at each load."""
+    import numpy as np
+
+    from chipsim.cli.noc_mesh import mesh_of_options, refuse_own_options
+    from chipsim.mesh.chip_mesh import cores_only
+    from chipsim.mesh.curve import latency_curve
+
+    pattern: str | Int64
+    if isinstance(traffic, Path):
+        from chipsim.cli.noc_packets import read_kept
+        from chipsim.cli.noc_traffic import read_matrix
+
+        refuse_own_options(args, f"matrix:{traffic}")
+        mesh, pattern = read_kept(traffic, args.overrides).mesh, read_matrix(traffic)
+    else:
+        mesh, pattern = mesh_of_options(args), traffic
+    channels = cores_only(mesh)
+    flits = args.flits if args.flits is not None else mesh.flits(mesh.payload_bits)
+    points = latency_curve(
+        channels,
+        pattern,
+        parse_loads(args.load or LOADS),
+        flits=flits,
+        warm_up=args.warm_up,
+        window=args.cycles,
+        seed=args.seed,
+        threads=args.threads,
+        working=np.array(mesh.working_cores, np.int64),
+    )
+    built = channels.topology
+    routing = "" if mesh.routing == "xy" else f"{mesh.routing} routing, "
+    title = (
+        f"{built.width} x {built.height} {built.name}, {mesh.vcs} VC of {mesh.buffer_flits} flits, "
+        f"{routing}{flits}-flit packets, {args.traffic or 'uniform'} traffic"
+    )
+    if args.plot:
+        from chipsim.mesh.figures import plot_curve
+
+        plot_curve({title: points}, args.plot)
+    if args.heat:
+        from chipsim.mesh.figures import plot_heat
+
+        words = f"{built.name}, offered {points[-1].offered:.3g} flits a core and cycle"
+        plot_heat(built, points[-1].link_load, words, args.heat)
+    if args.json:
+        json.dump({"mesh": title, "points": [_row(p) for p in points]}, sys.stdout, indent=1)
+        print()
+    else:
+        _print_table(title, points)
+    return 0
+
+
+def parse_loads(text: str) -> list[float]:
     """Return the loads of "0.3", "0.1,0.2" or "0.05:0.4:0.05"."""
     try:
         parts = [float(part) for part in text.replace(":", ",").split(",")]
@@ -122,86 +180,3 @@ def _print_table(title: str, points: list[Point]) -> None:
             f"  {point.p99:6.0f}  {point.longest:6.0f}  {point.hottest_link:12.3f}"
             f"{'' if point.stable else '  not stable'}"
         )
-
-
-def _channels(args: argparse.Namespace, width: int, height: int, cores: int) -> Channels:
-    """Return the channels that the options describe."""
-    from chipsim.mesh import topology
-    from chipsim.mesh.wormhole_layout import TREES, make_channels
-
-    build = {
-        "mesh": topology.mesh,
-        "torus": topology.torus,
-        "triangular": topology.triangular,
-    }[args.topology]
-    built = build(width, height, cores)
-    return make_channels(
-        built,
-        vcs=args.vcs if args.vcs is not None else 2 if built.rings else 1,
-        buffer_flits=args.buffer,
-        hop_cycles=args.hop_cycles,
-        credit_cycles=args.credit_cycles,
-        head_cycles=args.head_cycles,
-        cut_through=args.cut_through,
-        routing=TREES if args.routing == "xy" else args.routing,
-    )
-
-
-def _simulate(args: argparse.Namespace, loads: list[float]) -> tuple[Channels, list[Point]]:
-    """Run the traffic that ``--traffic`` names; return the mesh and a point for each load."""
-    from pathlib import Path
-
-    from chipsim.cli.noc_traffic import read_packets, read_run_traffic
-    from chipsim.mesh.curve import latency_curve, replay
-
-    kind, colon, place = args.traffic.partition(":")
-    pattern: str | Int64 = args.traffic
-    if colon and kind == "file" and place:
-        channels = _channels(args, *_size(args.size), args.cores)
-        return channels, [replay(channels, *read_packets(Path(place), args.flits))]
-    if colon and kind == "run" and place:
-        mapped = read_run_traffic(Path(place))
-        channels = _channels(args, mapped.width, mapped.height, mapped.cores)
-        pattern = mapped.matrix
-    elif args.traffic in TRAFFICS:
-        channels = _channels(args, *_size(args.size), args.cores)
-    else:
-        raise InputError(
-            f"--traffic: {args.traffic!r} given; {', '.join(TRAFFICS)}, file:PACKETS.npz or "
-            "run:FOLDER allowed"
-        )
-    return channels, latency_curve(
-        channels,
-        pattern,
-        loads,
-        flits=args.flits,
-        warm_up=args.warm_up,
-        window=args.cycles,
-        seed=args.seed,
-        threads=args.threads,
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the loads and print them; return the exit code."""
-    channels, points = _simulate(args, _loads(args.load))
-    built = channels.topology
-    routing = "" if args.routing == "xy" else f"{args.routing} routing, "
-    title = (
-        f"{built.width} x {built.height} {built.name}, {channels.vcs} VC of {args.buffer} flits, "
-        f"{routing}{args.flits}-flit packets, {args.traffic} traffic"
-    )
-    if args.plot:
-        from chipsim.mesh.figures import plot_curve
-
-        plot_curve({title: points}, args.plot)
-    if args.heat:
-        from chipsim.mesh.figures import plot_heat
-
-        plot_heat(built, points[-1], args.heat)
-    if args.json:
-        json.dump({"mesh": title, "points": [_row(p) for p in points]}, sys.stdout, indent=1)
-        print()
-    else:
-        _print_table(title, points)
-    return 0

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
-from chipsim.chip import STEP_NAMES, Dead, Mesh
+from chipsim.chip import BOARD_SIDE, TRIAD, Mesh
 from chipsim.config import Section
-from chipsim.errors import InputError
 from chipsim.load import chip_schema as schema
 from chipsim.load.chip_leaves import Leaves
-from chipsim.yaml_tree import shown
+from chipsim.load.chip_parts import read_dead, read_special
 
-_DEAD = re.compile(r"(core|router|link) (\d{1,4}),(\d{1,4})(?:,(\d))?(?: ([a-z-]+))?", re.ASCII)
 _CHIP_KEYS = ("chip_width", "chip_height", "chip_hop_cycles", "chip_link_interval")
 
 
@@ -24,7 +21,7 @@ def read_mesh(section: Section, leaves: Leaves) -> Mesh:
     topology = leaves.word(section, "topology", Mesh)
     if section.has("flow"):
         options["flow"] = leaves.word(section, "flow", Mesh)
-    if topology != "mesh":
+    if topology not in ("mesh", "board48"):
         options.setdefault("vcs", 2)
     mesh = Mesh(
         topology=topology,
@@ -33,11 +30,14 @@ def read_mesh(section: Section, leaves: Leaves) -> Mesh:
         io=_io(section, leaves),
         **options,
     )
+    _check_size(section, mesh)
     _check_io(section, mesh)
     _check_flow(section, mesh)
     _check_routing(section, mesh)
     _check_chips(section, mesh)
-    return replace(mesh, dead=_dead(section, mesh)) if section.has("dead") else mesh
+    if section.has("links"):
+        mesh = replace(mesh, special=read_special(section, mesh, leaves))
+    return replace(mesh, dead=read_dead(section, mesh)) if section.has("dead") else mesh
 
 
 def _io(section: Section, leaves: Leaves) -> tuple[int, int]:
@@ -48,17 +48,35 @@ def _io(section: Section, leaves: Leaves) -> tuple[int, int]:
     return int(pair[0].value), int(pair[1].value)
 
 
+def _check_size(section: Section, mesh: Mesh) -> None:
+    """Boards have their size, and slow links between boards are where boards are."""
+    for key, size in (("width", mesh.width), ("height", mesh.height)):
+        if mesh.topology == "board48" and size != BOARD_SIDE:
+            raise section.error(key, f"expected {BOARD_SIDE} on a board48 topology, got {size}")
+        if mesh.topology == "board_torus" and size % TRIAD:
+            raise section.error(
+                key,
+                f"expected a multiple of {TRIAD} on a board_torus topology (triads of three "
+                f"boards), got {size}",
+            )
+    for key in ("board_hop_cycles", "board_link_interval"):
+        if section.has(key) and mesh.topology != "board_torus":
+            raise section.error(key, "counts only between boards; use topology: board_torus")
+
+
 def _check_io(section: Section, mesh: Mesh) -> None:
-    """Input enters a mesh at its edge, where a port is free, and a torus anywhere."""
+    """Input enters a mesh at its edge, where a port is free, and anything else anywhere."""
     x, y = mesh.io
-    inside = x < mesh.width and y < mesh.height
+    inside = x < mesh.width and y < mesh.height and y * mesh.width + x not in mesh.absent
     on_edge = x in (0, mesh.width - 1) or y in (0, mesh.height - 1)
-    if not inside or not (on_edge or mesh.wraps):
-        where = "in" if mesh.wraps else "on the edge of"
+    if not inside or (mesh.topology == "mesh" and not on_edge):
+        where = "on the edge of" if mesh.topology == "mesh" else "in"
+        place = f"{mesh.width} x {mesh.height} mesh (x in 0..{mesh.width - 1}, y in "
+        place += f"0..{mesh.height - 1})"
         raise section.error(
             "io",
-            f"expected a router {where} the {mesh.width} x {mesh.height} mesh "
-            f"(x in 0..{mesh.width - 1}, y in 0..{mesh.height - 1}), got [{x}, {y}]",
+            f"expected a router {where} the {'48-chip board' if mesh.absent else place}, "
+            f"got [{x}, {y}]",
         )
 
 
@@ -121,60 +139,3 @@ def _check_chips(section: Section, mesh: Mesh) -> None:
     ):
         if size % of:
             raise section.error(key, f"expected a divisor of {size}, got {of}: chips must be whole")
-
-
-def _dead(section: Section, mesh: Mesh) -> Dead:
-    """Read the list of what does not work: "core 3,4", "router 5,5", "link 0,1 east"."""
-    cores, routers, links = [], [], []
-    for number, text in enumerate(section.texts("dead")):
-        match = _DEAD.fullmatch(text)
-        if match is None:
-            raise section.error(
-                "dead",
-                f'item {number}: expected "core x,y", "router x,y" or "link x,y DIRECTION" '
-                f"(a core of several at a router: x,y,number), got {shown(text)}",
-            )
-        kind, x, y, local, direction = match.groups()
-        if int(x) >= mesh.width or int(y) >= mesh.height:
-            raise section.error(
-                "dead", f"item {number}: {x},{y} is not on the {mesh.width} x {mesh.height} mesh"
-            )
-        router = int(y) * mesh.width + int(x)
-        try:
-            if kind == "link":
-                links.append((router, _port(mesh, router, direction, local)))
-            elif direction is not None or (kind == "router" and local is not None):
-                raise InputError("a direction belongs to a link, a third number to a core")
-            elif kind == "core":
-                cores.append(_core(mesh, router, local))
-            else:
-                routers.append(router)
-        except InputError as error:
-            raise section.error("dead", f"item {number}, {shown(text)}: {error}") from None
-    if mesh.io[1] * mesh.width + mesh.io[0] in routers:
-        raise section.error("dead", f"the router at which input enters, mesh.io {mesh.io}, is dead")
-    if mesh.routing != "xy" and (routers or links):
-        raise section.error(
-            "dead", f"{mesh.routing} routing needs all routers and links; use routing: xy"
-        )
-    return Dead(tuple(cores), tuple(routers), tuple(links))
-
-
-def _core(mesh: Mesh, router: int, local: str | None) -> int:
-    """Return the core number; InputError if there is no such core."""
-    number = int(local or 0)
-    if number >= mesh.cores_per_router:
-        raise InputError(f"a router has {mesh.cores_per_router} cores, numbered from 0")
-    return router * mesh.cores_per_router + number
-
-
-def _port(mesh: Mesh, router: int, direction: str | None, local: str | None) -> int:
-    """Return the link port of a direction; InputError if there is no such link."""
-    names = [STEP_NAMES[step] for step in mesh.steps]
-    if direction not in names or local is not None:
-        raise InputError(f'write "link x,y DIRECTION", one of {", ".join(names)}')
-    dx, dy = mesh.steps[names.index(direction)]
-    x, y = router % mesh.width + dx, router // mesh.width + dy
-    if not mesh.wraps and not (0 <= x < mesh.width and 0 <= y < mesh.height):
-        raise InputError("there is no link over the edge of a mesh")
-    return names.index(direction)

@@ -46,9 +46,24 @@ MESH_OPTIONS: Mapping[str, Quantity] = {
     "chip_height": _whole(1, 1024),
     "chip_hop_cycles": _whole(1, 1024),
     "chip_link_interval": _whole(1, 1024),
+    "board_hop_cycles": _whole(1, 1024),
+    "board_link_interval": _whole(1, 1024),
 }
 """Keys of the mesh that may be left out."""
-MOST_CORES_PER_ROUTER: Mapping[str, int] = {"mesh": 4, "torus": 3, "triangular": 1}
+MESH_OTHERS = ("flow", "dead", "links")
+"""Keys of the mesh that may be left out and are no numbers."""
+LINK: Mapping[str, Quantity] = {
+    "hop_cycles": _whole(1, 1024),
+    "link_interval": _whole(1, 1024),
+}
+"""Keys of one special link, which all may be left out, as may its price ``energy``."""
+MOST_CORES_PER_ROUTER: Mapping[str, int] = {
+    "mesh": 4,
+    "torus": 3,
+    "triangular": 1,
+    "board48": 1,
+    "board_torus": 1,
+}
 """Eight ports a router, less its links and, where no edge is free for it, the chip's input."""
 
 PHASE: Mapping[str, Quantity] = {
@@ -76,6 +91,9 @@ ARITHMETIC: Mapping[str, Quantity] = {
     "post_bits": _whole(2, 16),
 }
 
+ARITHMETIC_WORDS = ("trace_rounding", "trace_decay")
+"""Keys of a core that may be left out and are words."""
+
 
 @dataclass(frozen=True)
 class CoreKind:
@@ -100,7 +118,7 @@ CORE_KINDS: Mapping[str, CoreKind] = {
             "router_hop",
             "core_cycle",
         ),
-        optional=("hop_bit", "chip_hop"),
+        optional=("hop_bit", "chip_hop", "board_hop"),
     ),
 }
 

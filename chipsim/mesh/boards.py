@@ -1,7 +1,8 @@
-"""Boards and chips: SpiNNaker's hexagonal boards and tori of them; chips joined by slower links.
+"""What is on which board or chip, and the slower links between them.
 
 A SpiNNaker-5 board is a hexagon of 48 chips cut out of 8 x 8; three of them, a triad, tile
-12 x 12 chips (SpiNNMachine ``version_5.py`` and ``version_48_chips.py``; facts, section 1.3).
+12 x 12 chips (SpiNNMachine ``version_5.py`` and ``version_48_chips.py``; facts, section 1.3).  The
+topologies themselves are in `chipsim.mesh.topology`.
 """
 
 from __future__ import annotations
@@ -11,47 +12,19 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.chip import TRIANGLE_STEPS
+from chipsim.chip import BOARD_ROWS, TRIAD
 from chipsim.errors import InputError
 from chipsim.mesh.fabric import MAX_CYCLES, Int32
-from chipsim.mesh.topology import Topology, triangular, without
+from chipsim.mesh.topology import Topology
 from chipsim.mesh.wormhole_layout import Channels
 
-BOARD_ROWS = ((0, 4), (0, 5), (0, 6), (0, 7), (1, 7), (2, 7), (3, 7), (4, 7))
-"""First and last x of the 48 chips in each row of a board."""
-BOARD_SIDE = 8
-TRIAD = 12
-"""Chips of a triad in x and in y."""
 TRIAD_BOARDS = ((0, 0), (4, 8), (8, 4))
 """Corners of the three boards of a triad, around its edges: chips that have x % 4 = 0 and
 (x + y) % 12 = 0."""
 
 
-def hexagonal_board(cores: int = 1) -> Topology:
-    """Return one 48-chip board: 8 x 8 places of which 16 are not there, and no wrap-around links.
-
-    Chip (x, y) is router ``8 y + x``.
-    """
-    board = _unwrapped(triangular(BOARD_SIDE, BOARD_SIDE, cores))
-    absent = [
-        y * BOARD_SIDE + x
-        for y, (first, last) in enumerate(BOARD_ROWS)
-        for x in range(BOARD_SIDE)
-        if not first <= x <= last
-    ]
-    return replace(without(board, absent), name="48-chip board")
-
-
-def board_torus(triads_x: int, triads_y: int, cores: int = 1) -> Topology:
-    """Return a torus of ``3 triads_x triads_y`` boards, 12 chips a triad in x and in y."""
-    if triads_x < 1 or triads_y < 1:
-        raise InputError(f"boards: {triads_x} x {triads_y} triads given, at least 1 x 1 needed")
-    built = triangular(TRIAD * triads_x, TRIAD * triads_y, cores)
-    return replace(built, name=f"torus of {3 * triads_x * triads_y} boards")
-
-
 def board_of(topology: Topology) -> Int32:
-    """Return the board of each chip of a `board_torus`: int32 (routers,).
+    """Return the board of each chip of a torus of boards: int32 (routers,).
 
     A board is named by its Ethernet chip, the one at its own (0, 0).  InputError for a size that
     is not whole triads.
@@ -126,15 +99,3 @@ def joined(
     """
     place = chip_of(channels.topology, chip_width, chip_height)
     return slower(channels, crossing(channels.topology, place), hop_cycles, interval)
-
-
-def _unwrapped(topology: Topology) -> Topology:
-    """Return a triangular topology without the links around its edges."""
-    router = np.arange(topology.routers)
-    x, y = router % topology.width, router // topology.width
-    leads = topology.leads.copy()
-    for port, (dx, dy) in enumerate(TRIANGLE_STEPS):
-        inside = (x + dx >= 0) & (x + dx < topology.width)
-        inside &= (y + dy >= 0) & (y + dy < topology.height)
-        leads[~inside, port] = -1
-    return replace(topology, leads=leads, dateline=np.zeros_like(topology.dateline), damaged=True)

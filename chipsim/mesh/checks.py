@@ -246,7 +246,7 @@ def check_conservation(results: PhaseResults, expected: Int64, waiting: Mapping[
             raise InputError(
                 f"trees: the packets of phase {phase} block each other for good (deadlock): "
                 f"{got} of {due} deliveries made. {waiting.get(phase, '')}. Route x first, then y; "
-                "send packets of several flits to one destination each"
+                "give channels room for the whole of a packet that forks"
             )
         raise ConservationError(f"mesh: phase {phase} made {got} deliveries where {due} were due")
 

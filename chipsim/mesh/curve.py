@@ -66,46 +66,33 @@ def latency_curve(
     window: int = 10_000,
     seed: int = 1,
     threads: int = 1,
+    working: Int64 | None = None,
 ) -> list[Point]:
     """Run each load for ``warm_up + window + warm_up`` cycles of injection, then until empty.
 
     ``pattern`` is a name in `chipsim.mesh.traffic.PATTERNS` or a matrix of packets from core to
     core.  Packets that are ready in the window count for latency, flits that arrive in it for the
-    accepted load.  ``flits`` is the size of all packets.  InputError for bad values.
+    accepted load.  ``flits`` is the size of all packets, ``working`` (int64) the cores that take
+    part, over which loads are means; all that are there by default.  InputError for bad values.
     """
     for name, value in (("warm-up", warm_up), ("window", window), ("threads", threads)):
         if value < (0 if name == "warm-up" else 1):
             raise InputError(f"{name}: {value} given, it must be positive")
     ways = ways_of(channels)
     cycles = window + 2 * warm_up
+    taking_part = channels.topology.working if working is None else working
 
     def measure(load: float) -> Point:
         if isinstance(pattern, str):
-            stream = bernoulli(channels.topology, pattern, load, flits, cycles, seed)
+            stream = bernoulli(channels.topology, pattern, load, flits, cycles, seed, taking_part)
         else:
             stream = by_matrix(channels.topology, pattern, load, flits, cycles, seed)
         size = np.full(stream.cycle.size, flits, dtype=np.int32)
-        return _measure(channels, ways, stream, size, load, (warm_up, warm_up + window))
+        cores = taking_part.size if isinstance(pattern, str) else channels.topology.cores
+        return _measure(channels, ways, stream, size, load, (warm_up, warm_up + window), cores)
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(measure, loads))
-
-
-def replay(channels: Channels, stream: Stream, flits: Int32) -> Point:
-    """Send given packets of ``flits`` (int32, (packets,)) each; all of them are measured.
-
-    The offered load is the mean from cycle 0 to the last packet's, the accepted one that to the
-    last arrival.  InputError for a core that is not there.
-    """
-    topology = channels.topology
-    for name, cores in (("source", stream.source), ("target", stream.target)):
-        if cores.size and (cores.min() < 0 or cores.max() >= topology.cores):
-            raise InputError(
-                f"packets: {name}: core {cores.max()} given, the mesh has 0 to {topology.cores - 1}"
-            )
-    last = int(stream.cycle.max(initial=0)) + 1
-    offered = int(flits.sum()) / (last * topology.cores)
-    return _measure(channels, ways_of(channels), stream, flits, offered, None)
 
 
 def _measure(
@@ -114,9 +101,10 @@ def _measure(
     stream: Stream,
     flits: Int32,
     offered: float,
-    window: tuple[int, int] | None,
+    window: tuple[int, int],
+    cores: int,
 ) -> Point:
-    """Send packets and sum up those of the window of cycles, or all."""
+    """Send packets and sum up those of the window of cycles."""
     topology = channels.topology
     packets = Packets(
         np.array([0, stream.cycle.size], dtype=np.int64),
@@ -127,10 +115,10 @@ def _measure(
     results = run_phases(channels, ways, packets, flits, detail=True)
     assert results.arrivals is not None
     arrival = results.arrivals.cycle
-    first, after = window or (0, max(1, int(results.last_arrival[0]) + 1))
+    first, after = window
     ready_in = (stream.cycle >= first) & (stream.cycle < after)
     arrived_in = (arrival >= first) & (arrival < after)
-    accepted = int(flits[arrived_in].sum()) / ((after - first) * topology.cores)
+    accepted = int(flits[arrived_in].sum()) / ((after - first) * cores)
     waits = (arrival - stream.cycle)[ready_in]
     return _point(offered, accepted, waits, results, topology.links)
 

@@ -2,19 +2,37 @@
 
 A packet that is first in its channel waits for the channel of an output: because another packet
 holds it, or because the buffer at its far end is full, so that it waits for the packet in front
-there.  Nothing moves any more, so following these from any packet leads into a circle.
+there. Nothing moves any more, so following these from any packet leads into a circle.
+
+**When none can close** (after Dally and Seitz 1987, who have no forks). Number the channels so that
+each packet goes on in ever higher ones, as dimension order (with datelines on rings) and the turns
+of adaptive routing do. Suppose the mesh stands still, and take the highest channel c with flits in
+it: the packet P in front there waits for none that is full, since all higher ones are empty. So it
+waits for one, c', that a packet Q holds: Q's tail has not gone through c', and the flit of Q that
+is next for c' has not come to the channel d in which Q is first at this router, or it would go. Has d room for it? If Q leaves by one link, d is empty: what came has gone on. If Q
+forks, the flits before it wait in d for other branches: less than the whole of Q, and of no other
+packet. So **if the whole of Q fits a channel, d has room**; the same then holds of the channel
+before d, back to the source, which sends: a contradiction. Branches to cores do not count, for
+nobody holds a core.
+
+If Q is longer than a channel, it can fill d for one branch while another waits: two such packets
+that fork at the same router, each with one of two links, block each other at once.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from chipsim.chip import MESH_STEPS, STEP_NAMES, TRIANGLE_STEPS
-from chipsim.mesh.wormhole_buffers import PACKET_SHIFT
+from chipsim.mesh.wormhole_buffers import (
+    HELD_SHIFT,
+    PACKET_SHIFT,
+    PACKETS,
+    SLOT,
+    WANTS_SHIFT,
+)
 from chipsim.mesh.wormhole_layout import Channels
-from chipsim.mesh.wormhole_records import Routers, Sizes, Ways
+from chipsim.mesh.wormhole_records import OWNED, Sizes, State, Ways, channel_place
 
 SHOWN = 12
 """At most so many packets of a circle are written out."""
@@ -41,39 +59,48 @@ class Wait(NamedTuple):
 class Standstill:
     """The state of a mesh in which nothing moves."""
 
-    def __init__(self, channels: Channels, sizes: Sizes, ways: Ways, routers: Routers) -> None:
-        self.channels, self.sizes, self.ways, self.routers = channels, sizes, ways, routers
+    def __init__(self, channels: Channels, sizes: Sizes, ways: Ways, state: State) -> None:
+        self.channels, self.sizes, self.ways, self.state = channels, sizes, ways, state
 
-    def index(self, channel: Channel) -> int:
-        """Return where the kernel keeps a channel."""
-        return (8 * channel.router + channel.port) * self.sizes.lanes + channel.lane
+    def word(self, channel: Channel) -> int:
+        """Return what the kernel keeps of a channel."""
+        target = 8 * channel.router + channel.port
+        return int(self.state.memory[channel_place(self.sizes, target, channel.lane)])
+
+    def taken(self, channel: Channel, output: int) -> int:
+        """Return 1 + the channel of ``output`` that the first packet of a channel has, or 0."""
+        return self.word(channel) >> HELD_SHIFT + 4 * output & 15
 
     def first_flit(self, channel: Channel) -> int | None:
         """Return the first flit of a channel, None if it is empty."""
-        word = int(self.routers.channel[self.index(channel)])
-        if word >> 12 & 4095 == 0:
-            return None
-        return int(self.routers.flits[self.index(channel) * self.sizes.ring + (word & 4095)])
+        target = 8 * channel.router + channel.port
+        place = channel_place(self.sizes, target, channel.lane) + 1
+        flit = int(self.state.memory[place + (self.word(channel) & SLOT)])
+        return flit if flit < 0 else None
+
+    def held_up(self, channel: Channel) -> list[int]:
+        """Return the links for which the first flit of a channel waits."""
+        wants = self.word(channel) >> WANTS_SHIFT
+        target = 8 * channel.router + channel.port
+        ahead = self.state.ahead[8 * (target * self.sizes.vcs + channel.lane) :]
+        return [o for o in range(self.sizes.links) if wants >> o & 1 and ahead[o] == 0]
 
     def filled(self) -> list[Channel]:
         """Return the channels with flits that wait for a link."""
-        sizes = self.sizes
-        found = []
-        for place in np.flatnonzero(self.routers.channel >> 12 & 4095).tolist():
-            target, lane = divmod(place, sizes.lanes)
-            channel = Channel(target >> 3, target & 7, lane)
-            flit = self.first_flit(channel)
-            if flit is not None and flit & ((1 << sizes.links) - 1):
-                found.append(channel)
-        return found
+        channels = (
+            Channel(router, port, lane)
+            for router in range(self.sizes.routers)
+            for port in range(self.sizes.ports)
+            for lane in range(self.sizes.vcs)
+        )
+        return [c for c in channels if self.first_flit(c) is not None and self.held_up(c)]
 
     def holder(self, router: int, output: int, lane: int) -> Channel | None:
         """Return the input channel whose packet has channel ``lane`` of an output."""
         for port in range(self.sizes.ports):
             for vc in range(self.sizes.vcs):
                 channel = Channel(router, port, vc)
-                granted = int(self.routers.granted[self.index(channel)])
-                if granted >> (8 * output) & 255 == lane + 1:
+                if self.taken(channel, output) == lane + 1:
                     return self.with_flits(channel)
         return None
 
@@ -91,34 +118,30 @@ class Standstill:
 
     def allowed(self, channel: Channel, output: int) -> range:
         """Return the channels of an output that a head in ``channel`` may take."""
-        topology, vcs = self.channels.topology, self.sizes.vcs
-        if not topology.rings:
+        vcs = self.sizes.vcs
+        if not self.sizes.rings:
             return range(vcs)
-        half = vcs // 2
-        straight = self.ways.axis[channel.port] == self.ways.axis[output]
-        upper = topology.dateline[channel.router, output] or (straight and channel.lane >= half)
-        return range(half, vcs) if upper else range(half)
+        came_by = 8 * channel.port + channel.lane
+        upper = int(self.ways.upper[8 * channel.router + output]) >> came_by & 1
+        return range(vcs // 2, vcs) if upper else range(vcs // 2)
 
     def wait(self, channel: Channel) -> Wait | None:
         """Return what the first flit of a channel waits for, None if nothing holds it up."""
         flit = self.first_flit(channel)
         if flit is None:
             return None
-        granted = int(self.routers.granted[self.index(channel)])
-        for output in range(self.sizes.links):
-            if not flit >> output & 1:
-                continue
-            taken = granted >> (8 * output) & 255
+        for output in self.held_up(channel):
+            taken = self.taken(channel, output)
             lanes = range(taken - 1, taken) if taken else self.allowed(channel, output)
-            owned = int(self.routers.owned[channel.router]) >> (8 * output) & 255
+            owned = int(self.state.memory[channel.router * self.sizes.router_words + OWNED])
             for lane in lanes:
-                target = int(self.ways.leads[8 * channel.router + output])
+                target = int(self.channels.topology.leads[channel.router, output])
                 after: Channel | None = Channel(target >> 3, target & 7, lane)
-                held = not taken and bool(owned >> lane & 1)
+                held = not taken and bool(owned >> 8 * output + lane & 1)
                 if held:
                     after = self.holder(channel.router, output, lane)
                 if after is not None and self.first_flit(after) is not None:
-                    return Wait(flit >> PACKET_SHIFT, channel, output, held, after)
+                    return Wait(flit >> PACKET_SHIFT & PACKETS - 1, channel, output, held, after)
         return None
 
     def circle(self) -> list[Wait]:
@@ -138,9 +161,9 @@ class Standstill:
         return []
 
 
-def who_waits(channels: Channels, sizes: Sizes, ways: Ways, routers: Routers, base: int) -> str:
+def who_waits(channels: Channels, sizes: Sizes, ways: Ways, state: State, base: int) -> str:
     """Return the circle of waiting packets in words; ``base`` is the phase's first packet."""
-    circle = Standstill(channels, sizes, ways, routers).circle()
+    circle = Standstill(channels, sizes, ways, state).circle()
     steps = TRIANGLE_STEPS if channels.topology.links == len(TRIANGLE_STEPS) else MESH_STEPS
     width = channels.topology.width
     lines = []

@@ -6,13 +6,13 @@ The router is told in `chipsim.mesh.reference`; here is the same thing compiled
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from chipsim.kernels.compiled import compiled
 from chipsim.mesh import wormhole
+from chipsim.mesh.book import COUNT, new_book
 from chipsim.mesh.checks import (
     NO_ARRIVALS,
     check_conservation,
@@ -32,59 +32,13 @@ from chipsim.mesh.fabric import (
     link_table,
     phase_results,
 )
-from chipsim.mesh.kernel import COUNT, PHASE_TAGS, TURNS, run_phase
-from chipsim.mesh.layout import (
-    Book,
-    Net,
-    Phase,
-    Queues,
-    Tables,
-    Traffic,
-    empty_queues,
-    lay_memory,
-    lay_tables,
-)
-from chipsim.mesh.phases import CHUNKS_PER_THREAD, by_cycle, chunks
+from chipsim.mesh.kernel import run_phase
+from chipsim.mesh.layout import OneFlitMesh, Traffic, empty_queues, lay_memory, lay_tables
+from chipsim.mesh.phase_runs import new_clock, run_range, runs_by, side_by_side
 from chipsim.mesh.topology import mesh
 from chipsim.mesh.wormhole_layout import make_channels
 
-
-@compiled
-def _run_range(
-    net: Net,
-    tables: Tables,
-    memory: Int64,
-    queues: Queues,
-    traffic: Traffic,
-    book: Book,
-    phase_ptr: Int64,
-    expected: Int64,
-    first: int,
-    table: Int64,
-) -> None:
-    """Run the phases from ``first`` on, one after another, a row of ``table`` each.
-
-    Stops at a phase whose packets block each other: the mesh is no longer empty.
-    """
-    order = np.empty(queues.following.size, np.int32)
-    spare = np.empty(queues.following.size, np.int32)
-    start = 0
-    for row in range(table.shape[0]):
-        base = phase_ptr[first + row]
-        count = phase_ptr[first + row + 1] - base
-        book.tally[:] = 0
-        book.tally[0] = -1
-        tag = row % PHASE_TAGS
-        if tag == 0:
-            memory[TURNS : 8 * net.routers : 8] = 0
-        if count:
-            listed = by_cycle(traffic.inject[base : base + count], order, spare)
-            phase = Phase(base, count, tag, start)
-            end = run_phase(net, tables, memory, queues, traffic, book, phase, listed)
-            start = end + net.credit
-        table[row] = book.tally
-        if book.tally[COUNT] != expected[first + row]:
-            return
+runs_by(OneFlitMesh, run_phase)
 
 
 def run_phases(
@@ -107,38 +61,24 @@ def run_phases(
     if detail:
         arrivals = room_for_arrivals(leads, LOCAL, roots, trees, cores, packets)
     net, tables = lay_memory(fabric), lay_tables(fabric, leads, trees)
-    traffic = Traffic(packets.injector, packets.inject, packets.tree)
     table = np.zeros((packets.phases, 4), dtype=np.int64)
 
-    def work(chunk: tuple[int, int]) -> Int64:
-        first, after = chunk
+    largest = int(np.diff(packets.phase_ptr).max(initial=0))
+
+    def work(pieces: Iterator[tuple[int, int]]) -> Int64:
         memory = np.zeros(net.size, dtype=np.int64)
-        largest = int(np.diff(packets.phase_ptr[first : after + 1]).max())
-        queues = empty_queues(fabric.injectors, largest)
-        book = Book(np.zeros(4, np.int64), arrivals.ptr, arrivals.router, arrivals.cycle)
-        _run_range(
-            net,
-            tables,
-            memory,
-            queues,
-            traffic,
-            book,
-            packets.phase_ptr,
-            expected,
-            first,
-            table[first:after],
-        )
+        mesh = OneFlitMesh(net, tables, memory, empty_queues(fabric.injectors, largest))
+        load = Traffic(packets.injector, packets.inject, packets.tree)
+        book, clock = new_book(arrivals), new_clock()
+        for first, after in pieces:
+            rows = table[first:after]
+            run_range(mesh, load, book, packets.phase_ptr, expected, first, clock, rows)
+            if (rows[:, COUNT] != expected[first:after]).any():
+                break
         return memory[net.counts : net.counts + 8 * net.routers].reshape(-1, 8)[:, :PORTS]
 
-    pieces = chunks(packets.phase_ptr, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
     link_flits = np.zeros((fabric.routers, PORTS), dtype=np.int64)
-    if threads == 1:
-        for chunk in pieces:
-            link_flits += work(chunk)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            for part in pool.map(work, pieces):
-                link_flits += part
+    link_flits += side_by_side(work, packets.phase_ptr, threads)
     results = phase_results(table, link_flits, arrivals if detail else None)
     short = np.flatnonzero(table[:, COUNT] != expected)
     if short.size:

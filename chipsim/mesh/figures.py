@@ -8,10 +8,12 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from chipsim.chip import MESH_STEPS, TRIANGLE_STEPS
 from chipsim.errors import InputError
 from chipsim.mesh.curve import Point
+from chipsim.mesh.fabric import Int64
 from chipsim.mesh.topology import Topology
 
 TOP = 8
@@ -48,8 +50,32 @@ def plot_curve(curves: Mapping[str, list[Point]], path: str | Path) -> None:
     _save(figure, path)
 
 
-def plot_heat(topology: Topology, point: Point, path: str | Path) -> None:
+def plot_latencies(latencies: Mapping[str, Int64], path: str | Path) -> None:
+    """Draw which share of deliveries took how many cycles or more, a line a kind, into a file.
+
+    ``latencies`` maps a label to the latency of each delivery.  InputError as `plot_curve`.
+    """
+    matplotlib.rcParams["svg.hashsalt"] = "chipsim"
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for label, latency in latencies.items():
+        cycles, count = np.unique(latency, return_counts=True)
+        share = np.cumsum(count[::-1])[::-1] / latency.size
+        axes.step(cycles, share, where="post", label=f"{label} ({latency.size:,})")
+    axes.set_xlabel("latency, cycles")
+    axes.set_ylabel("share of deliveries that take so long or longer")
+    axes.set_yscale("log")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    _save(figure, path)
+
+
+def plot_heat(
+    topology: Topology, link_load: NDArray[np.float64], title: str, path: str | Path
+) -> None:
     """Draw every link as an arrow coloured by its load (flits a cycle) into a file.
+
+    ``link_load`` is (routers, ports), of which the first are links.
 
     An arrow keeps to the right of the line between its routers, so both directions are seen; links
     around the edges of a torus end halfway.  InputError as `plot_curve`.
@@ -67,7 +93,7 @@ def plot_heat(topology: Topology, point: Point, path: str | Path) -> None:
     axes = figure.subplots()
     arrows = axes.quiver(
         x + 0.1 * dx + 0.09 * dy, y + 0.1 * dy - 0.09 * dx, dx * length, dy * length,
-        point.link_load[router, port], angles="xy", scale_units="xy", scale=1, cmap="inferno_r",
+        link_load[router, port], angles="xy", scale_units="xy", scale=1, cmap="inferno_r",
         width=0.06 / max(topology.width, topology.height),
     )  # fmt: skip
     arrows.set_clim(0, None)
@@ -77,7 +103,7 @@ def plot_heat(topology: Topology, point: Point, path: str | Path) -> None:
     axes.set_aspect("equal")
     axes.set_xlabel("x")
     axes.set_ylabel("y")
-    axes.set_title(f"{topology.name}, offered {point.offered:.3g} flits a core and cycle")
+    axes.set_title(title)
     _save(figure, path)
 
 

@@ -63,22 +63,13 @@ class Queues(NamedTuple):
     following: Int32
 
 
-class Book(NamedTuple):
-    """What is written down: the tally of a phase; each arrival, if ``ptr`` is not empty."""
+class OneFlitMesh(NamedTuple):
+    """All a kernel works on but packets and book."""
 
-    tally: Int64
-    ptr: Int64
-    router: Int32
-    cycle: Int64
-
-
-class Phase(NamedTuple):
-    """A phase: its first packet, how many, a number unlike its neighbours', its cycle 0."""
-
-    base: int
-    packets: int
-    tag: int
-    start: int
+    net: Net
+    tables: Tables
+    memory: Int64
+    queues: Queues
 
 
 def power_of_two(least: int) -> int:

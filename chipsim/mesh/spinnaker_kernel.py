@@ -15,7 +15,10 @@ from chipsim.kernels.integers import lowest_bit
 from chipsim.mesh.fabric import Int32, Int64
 from chipsim.mesh.spinnaker_records import (
     BUSY,
+    CLOCK,
+    CORE_BITS,
     DESK,
+    EMPTY_FOR,
     FILLED,
     FREE,
     FREE_AT,
@@ -31,7 +34,9 @@ from chipsim.mesh.spinnaker_records import (
     SLOTS,
     TURN,
     WAITED,
+    WIDE_SHIFT,
     Counts,
+    Log,
     Paths,
     State,
     Times,
@@ -83,9 +88,32 @@ def node_by(paths: Paths, copy: int, link: int) -> int:
 
 
 @inlined
+def hand_over(
+    times: Times, counts: Counts, log: Log, t: int, packet: int, node: int, route: int
+) -> None:
+    """Let the cores of ``route`` have the packet, which their router takes in cycle ``t``."""
+    cores = (route >> LINKS) & CORE_BITS
+    if cores == 0:
+        return
+    cycle = t + times.core
+    if log.packet.size:
+        place = U(log.filled[0])
+        log.packet[place] = packet
+        log.node[place] = node
+        log.cycle[place] = cycle
+        log.filled[0] += 1
+    while cores:
+        cores &= cores - 1
+        counts.delivered[packet] += 1
+        counts.arrival_sum[packet] += cycle
+    counts.last_arrival[packet] = max(counts.last_arrival[packet], cycle)
+
+
+@inlined
 def take(
-    times: Times, paths: Paths, state: State, counts: Counts, key: Int32, t: int, chip: int
-) -> bool:
+    times: Times, paths: Paths, state: State, counts: Counts, log: Log,
+    key: Int32, t: int, chip: int,
+) -> bool:  # fmt: skip
     """Let a free router take the next packet, if there is one; cores get their copies."""
     desk = chip * times.stride
     filled = int(state.chips[U(desk + FILLED)])
@@ -108,16 +136,10 @@ def take(
         if copy & 7 != FREE:
             state.chips[U(desk + PENDING)] = 1 << (copy & 7)
             return True
-        packet = copy >> PACKET_SHIFT
-        route = np.int64(paths.route[U((copy & 0xFFFFFFFF) >> 3)])
+        node = (copy & 0xFFFFFFFF) >> 3
+        route = np.int64(paths.route[U(node)])
         state.chips[U(desk + PENDING)] = route & 63
-        cores = route >> LINKS
-        cycle = t + times.core
-        while cores:
-            cores &= cores - 1
-            counts.delivered[packet] += 1
-            counts.arrival_sum[packet] += cycle
-            counts.last_arrival[packet] = max(counts.last_arrival[packet], cycle)
+        hand_over(times, counts, log, t, copy >> PACKET_SHIFT, node, route)
         return True
     return False
 
@@ -150,8 +172,11 @@ def send(
 ) -> None:  # fmt: skip
     """Send a copy by ``link`` towards node ``goal``; on a detour it goes on by ``then``."""
     here = chip * 8 + link
-    state.chips[U(input_at(times, here) + FREE_AT)] = t + times.interval
+    wide = (np.int64(paths.route[U(goal)]) >> WIDE_SHIFT) & 1
+    interval = times.payload_interval if wide else times.interval
+    state.chips[U(input_at(times, here) + FREE_AT)] = t + interval
     counts.link_packets[U(here)] += 1
+    counts.payload_packets[U(here)] += wide
     if then != FREE:
         counts.emergencies[U(here)] += 1
     target = int(paths.leads[U(here)])
@@ -244,11 +269,13 @@ def wait_on(
 
 @inlined
 def look(
-    times: Times, paths: Paths, state: State, counts: Counts, key: Int32, t: int, chip: int
-) -> None:
+    times: Times, paths: Paths, state: State, counts: Counts, log: Log,
+    key: Int32, t: int, chip: int,
+) -> None:  # fmt: skip
     """Let one router act in cycle ``t``."""
     desk = chip * times.stride
-    if state.chips[U(desk + BUSY)] == IDLE and not take(times, paths, state, counts, key, t, chip):
+    idle = state.chips[U(desk + BUSY)] == IDLE
+    if idle and not take(times, paths, state, counts, log, key, t, chip):
         return
     copy = current(times, paths, state, key, chip, int(state.chips[U(desk + BUSY)]))
     rest = int(state.chips[U(desk + PENDING)])
@@ -268,33 +295,43 @@ def look(
         finish(times, paths, state, t, chip)
 
 
+@inlined
+def enqueue(times: Times, paths: Paths, state: State, key: Int32, t: int, packet: int) -> None:
+    """Put a packet into the queue of its source chip's cores."""
+    chip = int(paths.source[key[packet]])
+    desk = chip * times.stride
+    state.following[packet] = -1
+    if state.chips[U(desk + QUEUE_FIRST)] < 0:
+        state.chips[U(desk + QUEUE_FIRST)] = packet
+        state.chips[U(desk + FILLED)] |= 1 << FROM_CORE
+    else:
+        state.following[state.chips[U(desk + QUEUE_LAST)]] = packet
+    state.chips[U(desk + QUEUE_LAST)] = packet
+    look_at(times, state, t, chip)
+
+
 @compiled
 def run(
-    times: Times, paths: Paths, state: State, counts: Counts,
-    inject: Int64, key: Int32, order: Int32,
+    times: Times, paths: Paths, state: State, counts: Counts, log: Log,
+    inject: Int64, key: Int32, order: Int32, until: int,
 ) -> int:  # fmt: skip
-    """Run the packets, which ``order`` lists by inject cycle; return the cycle after the last."""
-    t = 0
+    """Do the cycles before ``until``, going on where the last call stopped.
+
+    ``order`` lists the packets to come by inject cycle; return how many of them have been let in.
+    """
+    t = state.clock[CLOCK]
+    idle = state.clock[EMPTY_FOR]
     queued = 0
-    idle = times.wheel_mask + 1
-    while True:
+    while t < until:
         if idle > times.wheel_mask:
             if queued == order.size:
-                return t
-            t = int(inject[order[queued]])
+                break
+            t = max(t, int(inject[order[queued]]))
+            if t >= until:
+                break
         idle += 1
         while queued < order.size and inject[order[queued]] == t:
-            packet = order[queued]
-            chip = int(paths.source[key[packet]])
-            desk = chip * times.stride
-            state.following[packet] = -1
-            if state.chips[U(desk + QUEUE_FIRST)] < 0:
-                state.chips[U(desk + QUEUE_FIRST)] = packet
-                state.chips[U(desk + FILLED)] |= 1 << FROM_CORE
-            else:
-                state.following[state.chips[U(desk + QUEUE_LAST)]] = packet
-            state.chips[U(desk + QUEUE_LAST)] = packet
-            look_at(times, state, t, chip)
+            enqueue(times, paths, state, key, t, order[queued])
             queued += 1
         slot = t & times.wheel_mask
         for index in range(times.summary_words):
@@ -312,5 +349,8 @@ def run(
                     while word:
                         chip = (number << 6) + lowest_bit(word)
                         word &= word - 1
-                        look(times, paths, state, counts, key, t, chip)
+                        look(times, paths, state, counts, log, key, t, chip)
         t += 1
+    state.clock[CLOCK] = t
+    state.clock[EMPTY_FOR] = idle
+    return queued

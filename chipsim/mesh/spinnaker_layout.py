@@ -17,6 +17,7 @@ class Machine:
     """Chips and their routers; times in router cycles, explained in `spinnaker_reference`.
 
     ``leads`` (int32, (chips, 6)) has 8 * chip + input port where a link leads, -1 for none.
+    ``payload_interval`` is the ``link_interval`` of packets that carry a payload.
     """
 
     leads: Int32
@@ -27,6 +28,7 @@ class Machine:
     core_cycles: int
     wait1: int
     wait2: int
+    payload_interval: int
 
 
 def make_machine(
@@ -38,13 +40,20 @@ def make_machine(
     core_cycles: int,
     wait1: int,
     wait2: int,
+    payload_interval: int | None = None,
 ) -> Machine:
-    """Make a machine of a triangular ``topology``; InputError if a value is out of range."""
+    """Make a machine of a triangular ``topology``; InputError if a value is out of range.
+
+    ``payload_interval`` is as long as ``link_interval`` unless it is given.
+    """
+    if payload_interval is None:
+        payload_interval = link_interval
     if topology.links != 6:
         raise InputError(f"machine: a triangular topology is needed, a {topology.name} was given")
     for name, value, least, largest in (
         ("hop_cycles", hop_cycles, 1, MAX_CYCLES),
         ("link_interval", link_interval, 1, MAX_CYCLES),
+        ("payload_interval", payload_interval, 1, MAX_CYCLES),
         ("buffer_packets", buffer_packets, 1, MAX_BUFFER_FLITS),
         ("credit_cycles", credit_cycles, 1, MAX_CYCLES),
         ("core_cycles", core_cycles, 1, MAX_CYCLES),
@@ -62,6 +71,7 @@ def make_machine(
         core_cycles,
         wait1,
         wait2,
+        payload_interval,
     )
 
 
@@ -85,7 +95,8 @@ class MachineResults:
 
     Per packet: ``delivered`` copies, the sum and the latest of their arrival cycles (-1 if none),
     deliveries ``lost`` with dropped copies.  Per (chip, link): ``link_packets`` sent,
-    ``emergencies`` among them, copies ``drops`` that the link refused for too long.
+    ``payload_packets`` and ``emergencies`` among them, copies ``drops`` that the link refused for
+    too long.
     """
 
     delivered: Int64
@@ -93,5 +104,6 @@ class MachineResults:
     last_arrival: Int64
     lost: Int64
     link_packets: Int64
+    payload_packets: Int64
     emergencies: Int64
     drops: Int64

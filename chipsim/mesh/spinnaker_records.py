@@ -26,6 +26,11 @@ two words a slot: a copy, and from when it may be taken or, of a free slot, fill
 PACKET_SHIFT = 32
 """A copy is packet << 32 | node << 3 | forced link: on an emergency route it leaves by that, and
 the node (`chipsim.mesh.spinnaker_tables.KeyRoutes`) is of the chip it comes to then."""
+CORE_BITS = (1 << 18) - 1
+WIDE_SHIFT = 24
+"""Bit of a node's route in `Paths` that says that its packets carry a payload."""
+CLOCK, EMPTY_FOR = range(2)
+"""Words of `State.clock`: the next cycle to do, and for how many cycles nothing has happened."""
 
 
 class Times(NamedTuple):
@@ -37,6 +42,7 @@ class Times(NamedTuple):
 
     hop: int
     interval: int
+    payload_interval: int
     credit: int
     core: int
     wait1: int
@@ -51,7 +57,10 @@ class Times(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """What does not change: links (8 a chip), source and first node of keys, nodes."""
+    """What does not change: links (8 a chip), source and first node of keys, nodes.
+
+    ``route`` has the payload bit (`WIDE_SHIFT`) beside links and cores.
+    """
 
     leads: Int32
     source: Int32
@@ -62,8 +71,12 @@ class Paths(NamedTuple):
 
 
 class State(NamedTuple):
-    """What changes: the chips, the wheel and its summary, the packet after each in its queue."""
+    """What changes: the chips, the wheel and its summary, the packet after each in its queue.
 
+    ``clock`` holds what `run` goes on from when it is called again.
+    """
+
+    clock: Int64
     chips: Int64
     look: Int64
     summary: Int64
@@ -78,5 +91,18 @@ class Counts(NamedTuple):
     last_arrival: Int64
     lost: Int64
     link_packets: Int64
+    payload_packets: Int64
     emergencies: Int64
     drops: Int64
+
+
+class Log(NamedTuple):
+    """Every chip at which a packet is handed to cores: the packet, its node, the arrival cycle.
+
+    ``filled (1,)`` of them are written; arrays without room switch the log off.
+    """
+
+    packet: Int32
+    node: Int32
+    cycle: Int64
+    filled: Int64

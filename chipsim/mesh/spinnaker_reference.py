@@ -16,6 +16,7 @@ routers act in the second.
 - Then the copies that have not left are **dropped** and counted.
 - A packet sent in cycle t can be taken at the next chip in t + hop_cycles; a buffer slot freed
   in t can be used in t + credit_cycles.  The next packet is taken in the cycle after.
+- Packets with a **payload** keep a link busy for ``payload_interval`` cycles instead.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import simpy
+from numpy.typing import NDArray
 
 from chipsim.mesh.fabric import Int32, Int64
 from chipsim.mesh.spinnaker_layout import Machine, MachineResults
@@ -88,8 +90,8 @@ class Router:
         else:
             route = self.model.route(copy.packet, self.chip)
             cores = [core for core in range(CORES) if route >> (LINKS + core) & 1]
-            for _ in cores:
-                self.model.arrive(copy.packet)
+            for core in cores:
+                self.model.arrive(copy.packet, self.chip, core)
             pending = {link for link in range(LINKS) if route >> link & 1}
         started = environment.now
         while True:
@@ -127,8 +129,12 @@ class Router:
     def send(self, copy: Copy, link: int, then: int | None = None) -> None:
         """Send a copy by ``link``; on an emergency route it goes on by ``then``."""
         self.credits[link] -= 1
-        self.free_at[link] = self.model.environment.now + self.model.machine.link_interval
+        wide = self.model.payload[self.model.key[copy.packet]]
+        machine = self.model.machine
+        interval = machine.payload_interval if wide else machine.link_interval
+        self.free_at[link] = self.model.environment.now + interval
         self.model.link_packets[self.chip, link] += 1
+        self.model.payload_packets[self.chip, link] += wide
         if then is not None:
             self.model.emergencies[self.chip, link] += 1
         port = int(self.model.machine.leads[self.chip, link]) & 7
@@ -144,42 +150,64 @@ class Router:
 
 
 class MachineModel:
-    """All chips, and the book of what happened."""
+    """All chips, and the book of what happened.
 
-    def __init__(self, machine: Machine, routes: KeyRoutes, inject: Int64, key: Int32) -> None:
-        self.machine, self.routes, self.inject, self.key = machine, routes, inject, key
+    Packets are numbered as they are given to `run`; ``payload`` (bool, (keys,)) says which keys'
+    packets carry one.  ``visits`` lists (packet, chip, core, cycle) of all deliveries.
+    """
+
+    def __init__(
+        self, machine: Machine, routes: KeyRoutes, payload: NDArray[np.bool_] | None = None
+    ) -> None:
+        self.machine, self.routes = machine, routes
+        self.payload = np.zeros(routes.source.size, bool) if payload is None else payload
+        self.key: list[int] = []
+        self.waiting: list[tuple[int, int]] = []
         self.environment = simpy.Environment()
         chips = len(machine.leads)
         self.routers = [Router(self, chip) for chip in range(chips)]
         self.link_packets = np.zeros((chips, LINKS), dtype=np.int64)
+        self.payload_packets = np.zeros((chips, LINKS), dtype=np.int64)
         self.emergencies = np.zeros((chips, LINKS), dtype=np.int64)
         self.drops = np.zeros((chips, LINKS), dtype=np.int64)
-        self.lost = np.zeros(key.size, dtype=np.int64)
-        self.arrivals = np.zeros((key.size, 3), dtype=np.int64)
-        self.arrivals[:, 2] = -1
+        self.lost: list[int] = []
+        self.visits: list[tuple[int, int, int, int]] = []
         self.node = {
             (number, int(routes.chip[node])): node
             for number in range(routes.source.size)
             for node in range(int(routes.ptr[number]), int(routes.ptr[number + 1]))
         }
-        self.environment.process(self.inject_all())
+
+    def run(self, inject: Int64, key: Int32, until: int | None = None) -> None:
+        """Give the machine more packets and do the cycles before ``until`` (None: all there are).
+
+        No packet may be ready before the ``until`` of the call before.
+        """
+        first = len(self.key)
+        self.key += key.tolist()
+        self.lost += [0] * key.size
+        self.waiting += [(cycle, first + i) for i, cycle in enumerate(inject.tolist())]
+        self.waiting.sort()
+        ready = [(at, packet) for at, packet in self.waiting if until is None or at < until]
+        del self.waiting[: len(ready)]
+        self.environment.process(self.inject(ready))
+        self.environment.run(until)
+
+    def inject(self, ready: list[tuple[int, int]]) -> Process:
+        """Put each packet into its chip's queue when its time comes."""
+        for cycle, packet in ready:
+            yield self.environment.timeout(cycle - self.environment.now)
+            chip = int(self.routes.source[self.key[packet]])
+            self.routers[chip].receive(Copy(packet, FROM_CORE), FROM_CORE)
 
     def route(self, packet: int, chip: int) -> int:
         """Return the link and core bits of a packet's key at a chip, default routes resolved."""
         return int(self.routes.route[self.node[int(self.key[packet]), chip]])
 
-    def inject_all(self) -> Process:
-        """Put each packet into its chip's queue when its time comes."""
-        for packet in np.argsort(self.inject, kind="stable").tolist():
-            yield self.environment.timeout(int(self.inject[packet]) - self.environment.now)
-            chip = int(self.routes.source[self.key[packet]])
-            self.routers[chip].receive(Copy(packet, FROM_CORE), FROM_CORE)
-
-    def arrive(self, packet: int) -> None:
+    def arrive(self, packet: int, chip: int, core: int) -> None:
         """Write down that a core gets the packet."""
         cycle = int(self.environment.now - HALF) + self.machine.core_cycles
-        count, total, last = self.arrivals[packet].tolist()
-        self.arrivals[packet] = count + 1, total + cycle, max(last, cycle)
+        self.visits.append((packet, chip, core, cycle))
 
     def drop(self, packet: int, chip: int, link: int) -> None:
         """Write down a copy that did not leave, and the deliveries lost with it."""
@@ -199,16 +227,28 @@ class MachineModel:
         self.routers[sender >> 3].credits[sender & 7] += 1
 
 
-def run_packets(machine: Machine, routes: KeyRoutes, inject: Int64, key: Int32) -> MachineResults:
+def run_packets(
+    machine: Machine,
+    routes: KeyRoutes,
+    inject: Int64,
+    key: Int32,
+    payload: NDArray[np.bool_] | None = None,
+) -> MachineResults:
     """Do what `chipsim.mesh.spinnaker.run_packets` does, slowly and plainly, unchecked."""
-    model = MachineModel(machine, routes, inject, key)
-    model.environment.run()
+    model = MachineModel(machine, routes, payload)
+    model.run(inject, key)
+    arrivals = np.zeros((key.size, 3), dtype=np.int64)
+    arrivals[:, 2] = -1
+    for packet, _, _, cycle in model.visits:
+        count, total, last = arrivals[packet].tolist()
+        arrivals[packet] = count + 1, total + cycle, max(last, cycle)
     return MachineResults(
-        model.arrivals[:, 0].copy(),
-        model.arrivals[:, 1].copy(),
-        model.arrivals[:, 2].copy(),
-        model.lost,
+        arrivals[:, 0].copy(),
+        arrivals[:, 1].copy(),
+        arrivals[:, 2].copy(),
+        np.array(model.lost, np.int64),
         model.link_packets,
+        model.payload_packets,
         model.emergencies,
         model.drops,
     )

@@ -7,14 +7,15 @@ come first, local ports after them.  Core ``e`` sits at router ``e // locals`` o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.chip import MESH_STEPS, TRIANGLE_STEPS, Mesh
+from chipsim.chip import BOARD_ROWS, BOARD_SIDE, MESH_STEPS, TRIAD, TRIANGLE_STEPS, Mesh
 from chipsim.errors import InputError
+from chipsim.mesh.cut_off import why_cut_off
 from chipsim.mesh.fabric import Bytes, Int32, Int64
 
 MAX_PORTS = 8
@@ -31,7 +32,8 @@ class Topology:
     it is all False where there are no rings.  ``way`` (uint8,
     (2 height - 1, 2 width - 1)) is the link port to take by offset to the destination, the offset
     (dy, dx) at ``[dy + height - 1, dx + width - 1]``; 255 means arrived.
-    ``damaged`` says that routers or links are missing, so that ways are searched instead.
+    ``damaged`` says that routers or links are missing, so that ways are searched instead;
+    ``broken`` lists the missing links (router, port), both directions.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Topology:
     dateline: NDArray[np.bool_]
     way: Bytes
     damaged: bool = False
+    broken: tuple[tuple[int, int], ...] = ()
 
     @property
     def routers(self) -> int:
@@ -59,6 +62,21 @@ class Topology:
     def cores(self) -> int:
         """Number of cores."""
         return self.routers * self.locals
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which places hold a router, a dead one too: bool (routers,).
+
+        Those with links, or with links that are dead, and a single one.
+        """
+        there = np.array((self.leads[:, : self.links] >= 0).any(axis=1))
+        there[[router for router, _ in self.broken]] = True
+        return there if self.routers > 1 else np.ones(1, dtype=bool)
+
+    @property
+    def working(self) -> Int64:
+        """The cores at routers that are there, ascending: int64."""
+        return np.flatnonzero(np.repeat(self.present, self.locals))
 
     @property
     def rings(self) -> bool:
@@ -167,10 +185,50 @@ def triangular(width: int, height: int, cores: int = 1) -> Topology:
     return _build("triangular torus", width, height, cores, TRIANGLE_STEPS, wraps=True)
 
 
+def board48(width: int = BOARD_SIDE, height: int = BOARD_SIDE, cores: int = 1) -> Topology:
+    """Return SpiNNaker's hexagonal board: 48 of 8 x 8 places, and no links around the edges.
+
+    Chip (x, y) is router ``8 y + x``.  The hexagon is convex along all three axes, so the
+    dimension-order way between any two chips stays on the board, and nothing can block itself.
+    InputError for another size than 8 x 8.
+    """
+    if (width, height) != (BOARD_SIDE, BOARD_SIDE):
+        raise InputError(f"mesh: {width} x {height} given, a 48-chip board is cut out of 8 x 8")
+    whole = _build("48-chip board", width, height, cores, TRIANGLE_STEPS, wraps=False)
+    there = np.zeros((height, width), dtype=bool)
+    for y, (first, last) in enumerate(BOARD_ROWS):
+        there[y, first : last + 1] = True
+    present = there.reshape(-1)
+    leads = whole.leads.copy()
+    leads[~present] = -1
+    leads[(leads >= 0) & ~present[leads.clip(0) >> 3]] = -1
+    return replace(whole, leads=leads)
+
+
+def board_torus(width: int, height: int, cores: int = 1) -> Topology:
+    """Return a triangular torus of 48-chip boards, three a triad of 12 x 12 chips.
+
+    InputError for a size that is not whole triads.
+    """
+    if width % TRIAD or height % TRIAD:
+        raise InputError(f"boards: {width} x {height} chips are not whole triads of 12 x 12")
+    built = triangular(width, height, cores)
+    return replace(built, name=f"torus of {3 * (width // TRIAD) * (height // TRIAD)} boards")
+
+
+TOPOLOGIES: Mapping[str, Callable[[int, int, int], Topology]] = {
+    "mesh": mesh,
+    "torus": torus,
+    "triangular": triangular,
+    "board48": board48,
+    "board_torus": board_torus,
+}
+"""By the names of the chip file: width, height, cores a router."""
+
+
 def topology_of(chip: Mesh) -> Topology:
     """Return the topology of a chip's mesh, without what is dead in it."""
-    build = {"mesh": mesh, "torus": torus, "triangular": triangular}[chip.topology]
-    built = build(chip.width, chip.height, chip.cores_per_router)
+    built = TOPOLOGIES[chip.topology](chip.width, chip.height, chip.cores_per_router)
     if chip.dead.routers or chip.dead.links:
         return without(built, chip.dead.routers, chip.dead.links)
     return built
@@ -189,6 +247,7 @@ def without(
     """
     leads = topology.leads.copy()
     broken = list(links)
+    gone: list[tuple[int, int]] = []
     for router in routers:
         if not 0 <= router < topology.routers:
             raise InputError(f"mesh: dead router {router} given, the mesh has {topology.routers}")
@@ -199,7 +258,8 @@ def without(
             raise InputError(f"mesh: dead link {port} of router {router} given; there is none")
         into, back = divmod(int(topology.leads[router, port]), 8)
         leads[router, port] = leads[into, back] = -1
-    return replace(topology, leads=leads, damaged=True)
+        gone += [(router, port), (into, back)]
+    return replace(topology, leads=leads, damaged=True, broken=(*topology.broken, *gone))
 
 
 def port_ways(topology: Topology, destination: int) -> Int64:
@@ -238,11 +298,16 @@ def unicast_trees(topology: Topology) -> Bytes:
     """
     trees = np.zeros((topology.cores, topology.routers), dtype=np.uint8)
     for core in range(topology.cores):
-        router, local = divmod(core, topology.locals)
-        port = port_ways(topology, router)
-        port[router] = topology.links + local
-        trees[core] = np.where(port < MAX_PORTS, 1 << port.clip(0, MAX_PORTS), 0)
+        trees[core] = way_to(topology, core)
     return trees
+
+
+def way_to(topology: Topology, core: int) -> Bytes:
+    """Return the way to a core from anywhere: uint8 (routers,), 0 where no way leads there."""
+    router, local = divmod(core, topology.locals)
+    port = port_ways(topology, router)
+    port[router] = topology.links + local
+    return np.where(port < MAX_PORTS, 1 << port.clip(0, MAX_PORTS), 0).astype(np.uint8)
 
 
 def multicast_tree(topology: Topology, source: int, cores: Int64) -> Bytes:
@@ -259,10 +324,10 @@ def multicast_tree(topology: Topology, source: int, cores: Int64) -> Bytes:
         way = port_ways(topology, router)
         path = [source]
         while path[-1] != router:
-            if way[path[-1]] == 255:
+            if way[path[-1]] == 255 or topology.leads[path[-1], way[path[-1]]] < 0:
                 raise InputError(
                     f"mesh: core {core} cannot be reached from router {source}: "
-                    "dead routers or links cut it off"
+                    f"{why_cut_off(topology, source, router)}"
                 )
             path.append(int(topology.leads[path[-1], way[path[-1]]]) >> 3)
         known = max(index for index, at in enumerate(path) if at in reached)

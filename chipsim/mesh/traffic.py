@@ -11,7 +11,8 @@ from chipsim.errors import InputError
 from chipsim.mesh.fabric import Int64
 from chipsim.mesh.topology import Topology
 
-Pattern = Callable[[Topology, Int64, np.random.Generator], Int64]
+Pattern = Callable[[Topology, Int64, Int64, np.random.Generator], Int64]
+"""Returns the target of a packet of each source, given the cores that work and a generator."""
 HOT_FRACTION = 0.1
 
 
@@ -35,12 +36,12 @@ def _position(topology: Topology, source: Int64) -> tuple[Int64, Int64]:
     return router % topology.width, router // topology.width
 
 
-def uniform(topology: Topology, source: Int64, rng: np.random.Generator) -> Int64:
-    """Send to any core, the sender's own too, with equal chance."""
-    return rng.integers(0, topology.cores, source.size)
+def uniform(topology: Topology, source: Int64, working: Int64, rng: np.random.Generator) -> Int64:
+    """Send to any working core, the sender's own too, with equal chance."""
+    return working[rng.integers(0, working.size, source.size)]
 
 
-def transpose(topology: Topology, source: Int64, rng: np.random.Generator) -> Int64:
+def transpose(topology: Topology, source: Int64, working: Int64, rng: np.random.Generator) -> Int64:
     """Send from (x, y) to (y, x); InputError unless the mesh is square."""
     if topology.width != topology.height:
         raise InputError(
@@ -50,19 +51,21 @@ def transpose(topology: Topology, source: Int64, rng: np.random.Generator) -> In
     return _moved(topology, source, y, x)
 
 
-def bit_complement(topology: Topology, source: Int64, rng: np.random.Generator) -> Int64:
+def bit_complement(
+    topology: Topology, source: Int64, working: Int64, rng: np.random.Generator
+) -> Int64:
     """Send from (x, y) to (width - 1 - x, height - 1 - y)."""
     x, y = _position(topology, source)
     return _moved(topology, source, topology.width - 1 - x, topology.height - 1 - y)
 
 
-def neighbour(topology: Topology, source: Int64, rng: np.random.Generator) -> Int64:
+def neighbour(topology: Topology, source: Int64, working: Int64, rng: np.random.Generator) -> Int64:
     """Send from (x, y) to (x + 1, y + 1), around the edges."""
     x, y = _position(topology, source)
     return _moved(topology, source, (x + 1) % topology.width, (y + 1) % topology.height)
 
 
-def tornado(topology: Topology, source: Int64, rng: np.random.Generator) -> Int64:
+def tornado(topology: Topology, source: Int64, working: Int64, rng: np.random.Generator) -> Int64:
     """Send just less than half-way around in each dimension: by ceil(k / 2) - 1."""
     x, y = _position(topology, source)
     width, height = topology.width, topology.height
@@ -70,10 +73,10 @@ def tornado(topology: Topology, source: Int64, rng: np.random.Generator) -> Int6
     return _moved(topology, source, (x + far_x) % width, (y + far_y) % height)
 
 
-def hotspot(topology: Topology, source: Int64, rng: np.random.Generator) -> Int64:
+def hotspot(topology: Topology, source: Int64, working: Int64, rng: np.random.Generator) -> Int64:
     """Send a tenth to the first core of the middle router, the rest uniformly."""
     middle = topology.height // 2 * topology.width + topology.width // 2
-    target = uniform(topology, source, rng)
+    target = uniform(topology, source, working, rng)
     return np.where(rng.random(source.size) < HOT_FRACTION, middle * topology.locals, target)
 
 
@@ -100,18 +103,33 @@ def _starts(
 
 
 def bernoulli(
-    topology: Topology, pattern: str, load: float, flits: int, cycles: int, seed: int
+    topology: Topology,
+    pattern: str,
+    load: float,
+    flits: int,
+    cycles: int,
+    seed: int,
+    working: Int64 | None = None,
 ) -> Stream:
     """Let each core start a packet in each cycle with the chance ``load / flits``.
 
-    ``load`` is in flits a core and cycle.  InputError if the pattern is unknown or the load is not
-    in 0 to 1.
+    ``load`` is in flits a core and cycle; ``working`` are the cores that take part, by default all
+    that are there.  InputError if the pattern is unknown or sends to a core that does not work, or
+    the load is not in 0 to 1.
     """
     if pattern not in PATTERNS:
         raise InputError(f"traffic: {pattern!r} given, {', '.join(PATTERNS)} allowed")
+    working = topology.working if working is None else working
     rng = np.random.default_rng(seed)
-    cycle, source = _starts(topology.cores, load, flits, cycles, rng)
-    return Stream(cycle, source, PATTERNS[pattern](topology, source, rng))
+    cycle, number = _starts(working.size, load, flits, cycles, rng)
+    target = PATTERNS[pattern](topology, working[number], working, rng)
+    lost = target[~np.isin(target, working)]
+    if lost.size:
+        raise InputError(
+            f"traffic: {pattern} sends to core {lost[0]}, which is not there or dead; uniform "
+            "traffic keeps to the cores that work"
+        )
+    return Stream(cycle, working[number], target)
 
 
 def by_matrix(

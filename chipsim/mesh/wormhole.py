@@ -6,13 +6,13 @@ with one channel a link.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 
 import numpy as np
 
 from chipsim.errors import InputError
-from chipsim.kernels.compiled import compiled
 from chipsim.mesh.adaptive import check_ways, one_way
+from chipsim.mesh.book import COUNT, new_book
 from chipsim.mesh.checks import (
     NO_ARRIVALS,
     check_conservation,
@@ -23,69 +23,31 @@ from chipsim.mesh.checks import (
 )
 from chipsim.mesh.deadlock import who_waits
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults, phase_results
-from chipsim.mesh.kernel import COUNT
-from chipsim.mesh.layout import Book, Phase
-from chipsim.mesh.phases import CHUNKS_PER_THREAD, by_cycle, chunks
+from chipsim.mesh.phase_runs import new_clock, run_range, runs_by, side_by_side
+from chipsim.mesh.wormhole_buffers import PACKETS
 from chipsim.mesh.wormhole_kernel import run_phase
 from chipsim.mesh.wormhole_layout import TREES, Channels
 from chipsim.mesh.wormhole_records import (
     Load,
-    Routers,
-    Sizes,
-    Sources,
-    Ways,
-    Wheel,
-    empty_routers,
+    WormholeMesh,
     empty_sources,
-    empty_wheel,
+    empty_state,
     lay_sizes,
     lay_ways,
+    passed,
 )
 
 MAX_PACKET_FLITS = 1 << 16
 
-
-@compiled
-def _run_range(
-    sizes: Sizes,
-    ways: Ways,
-    wheel: Wheel,
-    routers: Routers,
-    sources: Sources,
-    load: Load,
-    book: Book,
-    phase_ptr: Int64,
-    expected: Int64,
-    first: int,
-    table: Int64,
-) -> None:
-    """Run the phases from ``first`` on, one after another, a row of ``table`` each.
-
-    Stops at a phase whose packets block each other: the mesh is no longer empty.
-    """
-    order = np.empty(sources.following.size, np.int32)
-    spare = np.empty(sources.following.size, np.int32)
-    start = 0
-    for row in range(table.shape[0]):
-        base = phase_ptr[first + row]
-        count = phase_ptr[first + row + 1] - base
-        book.tally[:] = 0
-        book.tally[0] = -1
-        if count:
-            routers.turns[:] = 0
-            sources.turn[:] = 0
-            listed = by_cycle(load.inject[base : base + count], order, spare)
-            phase = Phase(base, count, 0, start)
-            end = run_phase(sizes, ways, wheel, routers, sources, load, book, phase, listed)
-            start = end + sizes.wheel_mask + 1
-        table[row] = book.tally
-        if book.tally[COUNT] != expected[first + row]:
-            return
+runs_by(WormholeMesh, run_phase)
 
 
 def _check_flits(channels: Channels, flits: Int32, packets: Packets) -> None:
     """Raise InputError unless there is a size for each packet that can be sent."""
     most = channels.buffer_flits if channels.cut_through else MAX_PACKET_FLITS
+    largest = int(np.diff(packets.phase_ptr).max(initial=0))
+    if largest > PACKETS:
+        raise InputError(f"packets: a phase has {largest}, at most {PACKETS} allowed")
     if flits.shape != packets.tree.shape:
         raise InputError(f"packets: {flits.size} sizes given for {packets.tree.size} packets")
     bad = np.flatnonzero((flits < 1) | (flits > most))
@@ -110,8 +72,11 @@ def run_phases(
     packet, ``trees`` is uint8 (trees, routers) with link ports first and local ports after them,
     ``link_flits`` has the topology's ports, and arrivals name cores and the cycle of the tail.
     With an adaptive routing of the channels ``trees`` are `chipsim.mesh.adaptive.permitted_ways`.
-    Packets of several flits can block each other for good when they fork (or where trees are not
-    in dimension order); that is reported as InputError.
+
+    With trees in dimension order (`chipsim.mesh.topology.multicast_tree` on undamaged topologies)
+    packets can block each other for good only if one that leaves a router by two or more links has
+    more flits than a channel has slots (`chipsim.mesh.deadlock` says why); cut-through excludes
+    that.  With other trees they may in any case.  If they do, InputError names the circle.
     """
     topology = channels.topology
     trees, packets = checked_arrays(topology.routers, trees, packets, threads)
@@ -127,39 +92,29 @@ def run_phases(
     if detail:
         arrivals = room_for_arrivals(leads, links, roots, followed, cores, packets)
     sizes, ways = lay_sizes(channels), lay_ways(channels, trees)
-    load = Load(packets.injector, packets.inject, packets.tree, flits)
     table = np.zeros((packets.phases, 4), dtype=np.int64)
     waiting: dict[int, str] = {}
 
-    def work(chunk: tuple[int, int]) -> Int64:
-        first, after = chunk
-        largest = int(np.diff(packets.phase_ptr[first : after + 1]).max())
-        routers = empty_routers(sizes, channels.buffer_flits)
-        _run_range(
-            sizes,
-            ways,
-            empty_wheel(sizes),
-            routers,
-            empty_sources(sizes, channels.buffer_flits, largest),
-            load,
-            Book(np.zeros(4, np.int64), arrivals.ptr, arrivals.router, arrivals.cycle),
-            packets.phase_ptr,
-            expected,
-            first,
-            table[first:after],
-        )
-        short = np.flatnonzero(table[first:after, COUNT] != expected[first:after])
-        if short.size:
-            phase = first + int(short[0])
-            base = int(packets.phase_ptr[phase])
-            waiting[phase] = who_waits(channels, sizes, ways, routers, base)
-        return routers.passed.reshape(-1, 8)[:, : topology.ports]
+    largest = int(np.diff(packets.phase_ptr).max(initial=0))
+
+    def work(pieces: Iterator[tuple[int, int]]) -> Int64:
+        state = empty_state(sizes)
+        mesh = WormholeMesh(sizes, ways, state, empty_sources(roots.size, largest))
+        load = Load(packets.injector, packets.inject, packets.tree, flits)
+        book, clock = new_book(arrivals), new_clock()
+        for first, after in pieces:
+            rows = table[first:after]
+            run_range(mesh, load, book, packets.phase_ptr, expected, first, clock, rows)
+            short = np.flatnonzero(rows[:, COUNT] != expected[first:after])
+            if short.size:
+                phase = first + int(short[0])
+                base = int(packets.phase_ptr[phase])
+                waiting[phase] = who_waits(channels, sizes, ways, state, base)
+                break
+        return passed(sizes, state)[:, : topology.ports]
 
     link_flits = np.zeros((topology.routers, topology.ports), dtype=np.int64)
-    pieces = chunks(packets.phase_ptr, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
-    with ThreadPoolExecutor(threads) as pool:
-        for part in pool.map(work, pieces):
-            link_flits += part
+    link_flits += side_by_side(work, packets.phase_ptr, threads)
     results = phase_results(table, link_flits, arrivals if detail else None)
     check_conservation(results, expected, waiting)
     pair = packets.tree.astype(np.int64) * roots.size + packets.injector

@@ -1,291 +1,310 @@
 """The compiled wormhole mesh: any topology, flits, virtual channels, multicast.
 
 The router is told in `chipsim.mesh.wormhole_reference`.  As in `chipsim.mesh.kernel`, time moves
-over a wheel whose slots are bit sets of routers, and all that is done in cycle t is seen at t + 1
-or later.  A channel (virtual channel of an input port) has at most one event under way: the cycle
-from which its first flit may ask for outputs, known as soon as that flit is first in line.
+over a wheel whose slots are bit sets of routers, all that is done in cycle t is seen at t + 1 or
+later, and credits need no events: a slot that is given up holds the cycle from which it can be
+filled.  A router is looked at when a flit comes to the front of a channel, when an output that was
+wanted is free again, and when a channel that was full has room.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.integers import lowest_bit
-from chipsim.mesh.fabric import Int32
-from chipsim.mesh.kernel import deliver
-from chipsim.mesh.layout import Book, Phase
+from chipsim.mesh.book import Book, Phase, deliver
+from chipsim.mesh.fabric import EJECT_CYCLES, Int32
+from chipsim.mesh.prefetch import prefetch
 from chipsim.mesh.wormhole_buffers import (
-    GIVEN_TURN,
     HEAD,
-    INPUT_TURN,
-    LANE_TURN,
-    OUTPUT_TURN,
+    HELD_SHIFT,
     PACKET_SHIFT,
+    PACKETS,
+    REFRESH,
+    SLOT,
     TAIL,
+    TIME,
+    WANTS_SHIFT,
     U,
-    byte,
+    ask_from,
+    ask_next,
+    channel_at,
     enter,
-    first_from,
-    leave,
+    free_first,
     look_at,
-    look_at_source,
-    set_turn,
+    refresh,
+    wait_of,
 )
-from chipsim.mesh.wormhole_choice import behind_head, choose, steer
-from chipsim.mesh.wormhole_records import Load, Routers, Sizes, Sources, Ways, Wheel
+from chipsim.mesh.wormhole_choice import LEADS, byte, mask_at, steer, turned
+from chipsim.mesh.wormhole_forks import ask_branches, leave_branch, resolve
+from chipsim.mesh.wormhole_giving import choose
+from chipsim.mesh.wormhole_records import (
+    ASKED,
+    DELAY_SHIFT,
+    FREE_AT,
+    HEAD_TURNS,
+    HEADS,
+    HOLDERS,
+    INPUT_TURNS,
+    INTERVAL_SHIFT,
+    NEXT_LANE,
+    OUTPUT_TURNS,
+    OWNED,
+    PASSED,
+    REQUESTS,
+    Load,
+    Sizes,
+    State,
+    Ways,
+    WormholeMesh,
+)
+from chipsim.mesh.wormhole_sources import append, inject
 
-EJECT = 2
+CYCLES = (1 << 16) - 1
 
 
 @inlined
 def land(
-    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers, load: Load, base: int, t: int,
-    router: int,
+    sizes: Sizes, ways: Ways, state: State, load: Load, base: int, t: int, router: int
 ) -> None:  # fmt: skip
-    """Take in what comes in cycle ``t``: credits, and requests of first flits."""
-    place = U((t & sizes.wheel_mask) * sizes.routers + router)
-    came = int(wheel.credits[place])
-    if came:
-        wheel.credits[place] = 0
-        routers.dry[U(router)] &= ~came
-        while came:
-            bit = lowest_bit(came)
-            came &= came - 1
-            routers.credits[U(((router << 3) + (bit >> 3)) * sizes.lanes + (bit & 7))] += 1
-    fronts = int(wheel.fronts[place])
-    if fronts:
-        wheel.fronts[place] = 0
-        while fronts:
-            bit = lowest_bit(fronts)
-            fronts &= fronts - 1
-            index = ((router << 3) + (bit >> 3)) * sizes.lanes + (bit & 7)
-            place = U(index * sizes.ring + (routers.channel[U(index)] & 4095))
-            flit = int(routers.flits[place])
+    """Let the first flits ask that may do so from cycle ``t`` on."""
+    memory = state.memory
+    here = router * sizes.router_words
+    place = U(sizes.fronts + (t & sizes.wheel_mask) * sizes.routers + router)
+    fronts = int(memory[place])
+    if fronts == 0:
+        return
+    memory[place] = 0
+    asked = int(memory[U(here + ASKED)])
+    while fronts:
+        bit = lowest_bit(fronts)
+        fronts &= fronts - 1
+        target = (router << 3) + (bit >> 3)
+        vc = bit & 7
+        channel = channel_at(sizes, target, vc)
+        word = int(memory[U(channel)])
+        wants = (word >> WANTS_SHIFT) & 255
+        flit = int(memory[U(channel + 1 + (word & SLOT))])
+        # Where packets fork, a channel may be looked at for a flit that has gone meanwhile.
+        if flit >= 0 or wait_of(flit, t):
+            continue
+        if wants == 0:
+            if sizes.head and state.front_from[U(target * sizes.vcs + vc)] > t:
+                continue
             if sizes.adaptive:
-                if flit & HEAD:
-                    routers.heads[U(router)] |= 1 << bit
-                    continue
-                flit |= behind_head(sizes, ways, routers, load, base, router, index, flit)
-                routers.flits[place] = flit
-            wanted = flit & 255
-            routers.asked[U(router)] |= wanted
-            while wanted:
-                routers.requests[U((router << 3) + lowest_bit(wanted))] |= 1 << bit
-                wanted &= wanted - 1
+                memory[U(here + HEADS)] |= 1 << bit
+                continue
+            wants = int(np.int64(ways.trees[mask_at(sizes, load, base, flit, router)]))
+            memory[U(channel)] = word | (wants << WANTS_SHIFT)
+        if wants & (wants - 1):
+            wants = ask_branches(sizes, state, t, target, vc)
+        asked |= wants
+        while wants:
+            memory[U(here + REQUESTS + lowest_bit(wants))] |= 1 << bit
+            wants &= wants - 1
+    memory[U(here + ASKED)] = asked
+
+
+@inlined
+def hand_over(
+    sizes: Sizes, ways: Ways, state: State, load: Load, base: int, t: int, router: int,
+    output: int, lane: int, flit: int,
+) -> None:  # fmt: skip
+    """Send a flit over a link into channel ``lane`` at its far end."""
+    link = int(ways.links[U((router << 3) + output)])
+    target = link & LEADS
+    if flit & TAIL:
+        state.memory[U(router * sizes.router_words + OWNED)] ^= 1 << ((output << 3) + lane)
+    ready = t + ((link >> DELAY_SHIFT) & CYCLES)
+    enter(sizes, state, ready, target, lane, flit & ~TIME)
+    if flit & HEAD:
+        prefetch(ways.trees, mask_at(sizes, load, base, flit, target >> 3))
+
+
+@inlined
+def leave(
+    sizes: Sizes, ways: Ways, state: State, t: int, router: int, bit: int, word: int, tail: int
+) -> bool:  # fmt: skip
+    """Give up the first flit of a channel, whose word is to be ``word``.
+
+    Returns whether the flit behind it, of the same packet, can ask in the next cycle; if it comes
+    later, it asks then.
+    """
+    target = (router << 3) + (bit >> 3)
+    lane = bit & 7
+    channel = channel_at(sizes, target, lane)
+    first = word & SLOT
+    following = (first + 1) & (sizes.ring - 1)
+    word ^= first ^ following
+    free_first(sizes, ways, state, t, target, lane, first)
+    if tail:
+        state.memory[U(channel)] = word & ~(255 << WANTS_SHIFT)
+        ask_next(sizes, state, t, target, lane, following)
+        return False
+    state.memory[U(channel)] = word
+    behind = int(state.memory[U(channel + 1 + following)])
+    if behind >= 0:
+        return False
+    wait = wait_of(behind, t + 1)
+    if wait:
+        ask_from(sizes, state, t + 1 + wait, router, bit)
+        return False
+    return True
 
 
 @inlined
 def transmit(
-    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers, load: Load, book: Book,
-    phase: Phase, t: int, router: int, bit: int, output: int, lane: int,
+    sizes: Sizes, ways: Ways, state: State, load: Load, book: Book, phase: Phase, t: int,
+    router: int, bit: int, output: int, lane: int,
 ) -> None:  # fmt: skip
-    """Send the first flit of channel ``bit`` by ``output`` into its channel ``lane``."""
-    here = (router << 3) + output
-    port = bit >> 3
-    index = ((router << 3) + port) * sizes.lanes + (bit & 7)
-    place = U(index * sizes.ring + (routers.channel[U(index)] & 4095))
-    flit = int(routers.flits[place]) ^ (1 << output)
-    routers.flits[place] = flit
-    packet = flit >> PACKET_SHIFT
-    if sizes.adaptive and flit & HEAD:
-        routers.heads[U(router)] ^= 1 << bit
-    requests = routers.requests[U(here)] ^ (1 << bit)
-    routers.requests[U(here)] = requests
-    if requests == 0:
-        routers.asked[U(router)] ^= 1 << output
-    routers.passed[U(here)] += 1
-    routers.free_at[U(here)] = t + ways.interval[U(here)]
-    set_turn(routers, router, INPUT_TURN, output, port + 1 if port + 1 < sizes.ports else 0)
-    if output >= sizes.links:
+    """Send a flit of channel ``bit`` by ``output`` into its channel ``lane``."""
+    memory = state.memory
+    here = router * sizes.router_words
+    target = (router << 3) + (bit >> 3)
+    channel = channel_at(sizes, target, bit & 7)
+    word = int(memory[U(channel)])
+    wants = (word >> WANTS_SHIFT) & 255
+    forks = wants & (wants - 1)
+    place = word & SLOT
+    if forks:
+        branch = ((target * sizes.vcs + (bit & 7)) << 3) + output
+        place = (place + state.ahead[U(branch)]) & (sizes.ring - 1)
+    flit = int(memory[U(channel + 1 + place)])
+    memory[U(here + PASSED + output)] += 1
+    if sizes.narrow:
+        interval = (ways.links[U((router << 3) + output)] >> INTERVAL_SHIFT) & CYCLES
+        memory[U(here + FREE_AT + output)] = t + interval
+    turns = turned(memory[U(here + OUTPUT_TURNS)], output, bit >> 3, sizes.ports)
+    memory[U(here + OUTPUT_TURNS)] = turns
+    if output < sizes.links:
         if flit & TAIL:
-            core = router * sizes.locals + output - sizes.links
-            cycle = t + EJECT - phase.start
-            deliver(book, load.inject, phase.base + packet, core, cycle)
-        return
-    shift = output << 3
-    if flit & HEAD:
-        set_turn(routers, router, GIVEN_TURN, output, lane + 1 if lane + 1 < sizes.vcs else 0)
-        if flit & TAIL == 0:
-            routers.granted[U(index)] |= (lane + 1) << shift
-            routers.owned[U(router)] |= 1 << (shift + lane)
+            word ^= (lane + 1) << (HELD_SHIFT + (output << 2))
+            memory[U(here + HOLDERS + output)] ^= 1 << bit
+        hand_over(sizes, ways, state, load, phase.base, t, router, output, lane, flit)
     elif flit & TAIL:
-        routers.granted[U(index)] &= ~(255 << shift)
-        routers.owned[U(router)] &= ~(1 << (shift + lane))
-    credit = U(here * sizes.lanes + lane)
-    routers.credits[credit] -= 1
-    if routers.credits[credit] == 0:
-        routers.dry[U(router)] |= 1 << (shift + lane)
-    copy = flit & ~255
-    ready = t + ways.delay[U(here)]
-    target = int(ways.leads[U(here)])
-    enter(sizes, ways, wheel, routers, load, phase.base, ready, target, lane, copy)
-
-
-@inlined
-def accept(
-    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers, load: Load, book: Book,
-    phase: Phase, t: int, router: int, granting: int, chosen: int, lanes: int,
-) -> None:  # fmt: skip
-    """Let each input port accept a channel, and send its flit by all outputs that grant it."""
-    while granting:
-        port = byte(chosen, lowest_bit(granting)) >> 3
-        mates = 0
-        rest = granting
-        while rest:
-            output = lowest_bit(rest)
-            rest &= rest - 1
-            if byte(chosen, output) >> 3 == port:
-                mates |= 1 << output
-        granting &= ~mates
-        turn = byte(routers.turns[U((router << 2) + OUTPUT_TURN)], port)
-        winner = first_from(mates, turn, sizes.ports)
-        bit = byte(chosen, winner)
-        vc = bit & 7
-        set_turn(routers, router, OUTPUT_TURN, port, winner + 1 if winner + 1 < sizes.ports else 0)
-        set_turn(routers, router, LANE_TURN, port, vc + 1 if vc + 1 < sizes.vcs else 0)
-        while mates:
-            output = lowest_bit(mates)
-            mates &= mates - 1
-            if byte(chosen, output) == bit:
-                lane = byte(lanes, output)
-                transmit(
-                    sizes, ways, wheel, routers, load, book, phase, t, router, bit, output, lane
-                )
-        target = (router << 3) + port
-        index = target * sizes.lanes + vc
-        flit = int(routers.flits[U(index * sizes.ring + (routers.channel[U(index)] & 4095))])
-        if flit & 255 == 0:
-            leave(sizes, ways, wheel, routers, t, target, vc, flit & TAIL)
+        core = router * sizes.locals + output - sizes.links
+        packet = (flit >> PACKET_SHIFT) & (PACKETS - 1)
+        deliver(book, load.inject, phase.base + packet, core, t + EJECT_CYCLES - phase.start)
+    if sizes.adaptive:
+        memory[U(here + HEADS)] &= ~(1 << bit)
+    stays = False
+    if forks:
+        memory[U(channel)] = word
+        leave_branch(sizes, ways, state, t, target, bit & 7, output, flit & TAIL)
+    else:
+        stays = leave(sizes, ways, state, t, router, bit, word, flit & TAIL)
+    if not stays:
+        requests = memory[U(here + REQUESTS + output)] ^ (1 << bit)
+        memory[U(here + REQUESTS + output)] = requests
+        if requests == 0:
+            memory[U(here + ASKED)] ^= 1 << output
 
 
 @inlined
 def look(
-    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers, load: Load, book: Book,
-    phase: Phase, t: int, router: int,
+    sizes: Sizes, ways: Ways, state: State, load: Load, book: Book, phase: Phase, t: int,
+    router: int,
 ) -> None:  # fmt: skip
     """Let one router grant its outputs in cycle ``t``."""
-    land(sizes, ways, wheel, routers, load, phase.base, t, router)
+    memory = state.memory
+    here = router * sizes.router_words
+    land(sizes, ways, state, load, phase.base, t, router)
     if sizes.adaptive:
-        steer(sizes, ways, routers, load, phase.base, router)
+        steer(sizes, ways, state, load, phase.base, t, router)
     granting = 0
     chosen = 0
     lanes = 0
-    asked = int(routers.asked[U(router)])
+    ports = 0
+    shared = 0
+    settled = 0
+    asked = int(memory[U(here + ASKED)])
     while asked:
         output = lowest_bit(asked)
         asked &= asked - 1
-        free_at = routers.free_at[U((router << 3) + output)]
-        if free_at > t:
-            look_at(sizes, wheel, free_at, router)
-            continue
-        choice = choose(sizes, ways, routers, load, phase.base, router, output)
+        if sizes.narrow:
+            free_at = memory[U(here + FREE_AT + output)]
+            if free_at > t:
+                look_at(sizes, state, free_at, router)
+                continue
+        choice = choose(sizes, ways, state, load, phase.base, t, router, output)
         if choice >= 0:
             granting |= 1 << output
             chosen |= (choice & 63) << (output << 3)
-            lanes |= (choice >> 6) << (output << 3)
-    if granting:
-        accept(
-            sizes, ways, wheel, routers, load, book, phase, t, router, granting, chosen, lanes
+            lanes |= ((choice >> 6) & 7) << (output << 3)
+            settled |= (1 - (choice >> 10)) << output
+            port = 1 << ((choice >> 3) & 7)
+            shared |= ports & port
+            ports |= port
+    if granting == 0:
+        return
+    accepted = granting
+    winners = granting
+    if shared:
+        accepted, winners = resolve(sizes, state, router, granting, settled, chosen)
+    rest = accepted
+    while rest:
+        output = lowest_bit(rest)
+        rest &= rest - 1
+        bit = byte(chosen, output)
+        if (winners >> output) & 1:
+            turns = turned(memory[U(here + INPUT_TURNS)], bit >> 3, bit & 7, sizes.vcs)
+            memory[U(here + INPUT_TURNS)] = turned(turns, (bit >> 3) + 8, output, sizes.ports)
+        transmit(
+            sizes, ways, state, load, book, phase, t, router, bit, output, byte(lanes, output)
         )  # fmt: skip
-        if routers.asked[U(router)]:
-            look_at(sizes, wheel, t + 1, router)
-
-
-@inlined
-def inject(
-    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers, sources: Sources, load: Load,
-    phase: Phase, t: int, source: int,
-) -> None:  # fmt: skip
-    """Let one source send a flit in cycle ``t``."""
-    place = U((t & sizes.wheel_mask) * sizes.sources + source)
-    came = int(wheel.source_credits[place])
-    wheel.source_credits[place] = 0
-    base = source * sizes.lanes
-    while came:
-        sources.credits[U(base + lowest_bit(came))] += 1
-        came &= came - 1
-    packet = int(sources.first[source])
-    if packet < 0:
-        return
-    sent = int(sources.sent[source])
-    size = int(load.flits[phase.base + packet])
-    needed = size if sent == 0 and sizes.cut_through else 1
-    lane = int(sources.lane[source])
-    if sent == 0:
-        free = 0
-        for vc in range(sizes.vcs):
-            if sources.credits[U(base + vc)] >= needed:
-                free |= 1 << vc
-        if free == 0:
-            return
-        lane = first_from(free, int(sources.turn[source]), sizes.vcs)
-        sources.lane[source] = lane
-        sources.turn[source] = lane + 1 if lane + 1 < sizes.vcs else 0
-    elif sources.credits[U(base + lane)] == 0:
-        return
-    sources.credits[U(base + lane)] -= 1
-    flit = packet << PACKET_SHIFT
-    if sent == 0:
-        flit |= HEAD
-    sent += 1
-    if sent == size:
-        flit |= TAIL
-        sent = 0
-        sources.first[source] = sources.following[packet]
-    sources.sent[source] = sent
-    target = int(ways.entry[source])
-    ready = t + sizes.entry_delay
-    enter(sizes, ways, wheel, routers, load, phase.base, ready, target, lane, flit)
-    if sources.first[source] >= 0:
-        look_at_source(sizes, wheel, t + 1, source)
+    if memory[U(here + ASKED)] & granting or (sizes.adaptive and memory[U(here + HEADS)]):
+        look_at(sizes, state, t + 1, router)
 
 
 @compiled
-def run_phase(
-    sizes: Sizes, ways: Ways, wheel: Wheel, routers: Routers, sources: Sources, load: Load,
-    book: Book, phase: Phase, order: Int32,
-) -> int:  # fmt: skip
-    """Run a phase whose packets ``order`` lists by inject cycle; return the cycle after its end."""
+def run_phase(mesh: WormholeMesh, load: Load, book: Book, phase: Phase, order: Int32) -> int:
+    """Run a phase as `chipsim.mesh.phase_runs.run_one` says."""
+    sizes, ways, state, sources = mesh
+    memory = state.memory
+    for here in range(0, sizes.channels, sizes.router_words):
+        memory[here + OUTPUT_TURNS] = 0
+        memory[here + INPUT_TURNS] = 0
+        memory[here + HEAD_TURNS : here + HEAD_TURNS + 8] = 0
+    sources.state[NEXT_LANE::8] = 0
     t = phase.start
+    fresh_until = t + REFRESH
     queued = 0
     idle = sizes.wheel_mask + 1
     while True:
         if idle > sizes.wheel_mask:
             if queued == phase.packets:
-                return t
+                return t + sizes.wheel_mask + 1
             t = phase.start + load.inject[phase.base + order[queued]]
         idle += 1
+        if t >= fresh_until:
+            refresh(sizes, state, t)
+            fresh_until = t + REFRESH
         while queued < phase.packets:
             packet = int(order[queued])
             if phase.start + load.inject[phase.base + packet] != t:
                 break
-            source = int(load.injector[phase.base + packet])
-            sources.following[packet] = -1
-            if sources.first[source] < 0:
-                sources.first[source] = packet
-            else:
-                sources.following[sources.last[source]] = packet
-            sources.last[source] = packet
-            look_at_source(sizes, wheel, t, source)
+            append(sizes, state, sources, t, int(load.injector[phase.base + packet]), packet)
             queued += 1
         slot = t & sizes.wheel_mask
         for index in range(sizes.source_words):
-            place = U(slot * sizes.source_words + index)
-            word = int(wheel.source_look[place])
+            place = U(sizes.source_look + slot * sizes.source_words + index)
+            word = int(memory[place])
             if word:
                 idle = 0
-                wheel.source_look[place] = 0
+                memory[place] = 0
                 while word:
                     source = (index << 6) + lowest_bit(word)
                     word &= word - 1
-                    inject(sizes, ways, wheel, routers, sources, load, phase, t, source)
+                    inject(sizes, ways, state, sources, load, phase, t, source)
         for index in range(sizes.words):
-            place = U(slot * sizes.words + index)
-            word = int(wheel.look[place])
+            place = U(sizes.look + slot * sizes.words + index)
+            word = int(memory[place])
             if word:
                 idle = 0
-                wheel.look[place] = 0
+                memory[place] = 0
                 while word:
                     router = (index << 6) + lowest_bit(word)
                     word &= word - 1
-                    look(sizes, ways, wheel, routers, load, book, phase, t, router)
+                    look(sizes, ways, state, load, book, phase, t, router)
         t += 1

@@ -5,109 +5,131 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chipsim.mesh.adaptive import turns
 from chipsim.mesh.fabric import Bytes, Int32, Int64
 from chipsim.mesh.layout import power_of_two
-from chipsim.mesh.topology import MAX_PORTS
 from chipsim.mesh.wormhole_layout import TREES, Channels
+
+OWNED, OUTPUT_TURNS, INPUT_TURNS, ASKED, WAITED, HEADS = range(6)
+REQUESTS, HOLDERS, HEAD_TURNS, PASSED, FREE_AT = 8, 16, 24, 32, 40
+"""Where things lie in a router's words, see `State`."""
+HEAD_TURN_BITS = 6
+
+FIRST, LAST, SENT, LANE, NEXT_LANE = range(5)
+"""What is kept of a source, see `Sources`."""
+
+DELAY_SHIFT = 32
+INTERVAL_SHIFT = 48
 
 
 class Sizes(NamedTuple):
-    """Plain numbers the kernel needs; ``lanes`` is ``vcs`` rounded up to a power of two."""
+    """Plain numbers the kernel needs, and where things lie in ``State.memory``.
+
+    ``router_words`` are the words of a router, ``lane_words`` of a channel, ``port_words`` of the
+    channels of an input port; ``channels`` to ``source_look`` are offsets; ``words`` and
+    ``source_words`` are the words of a cycle's looks.  ``narrow``: some output carries less than
+    a flit a cycle.
+    """
 
     routers: int
     ports: int
     links: int
     locals: int
     vcs: int
-    lanes: int
     rings: bool
     adaptive: bool
+    narrow: bool
     credit: int
     entry_delay: int
     head: int
     cut_through: bool
+    buffer: int
     ring: int
     wheel_mask: int
     words: int
-    sources: int
     source_words: int
+    router_words: int
+    lane_words: int
+    port_words: int
+    channels: int
+    fronts: int
+    look: int
+    source_look: int
+    size: int
 
 
 class Ways(NamedTuple):
     """What does not change, 8 entries a router where it is by port.
 
-    ``dateline`` is a mask of outputs for each router, ``turns`` of those that a packet which came
-    in by a port may take (adaptive routing only).
+    ``links`` says where an output leads (32 bits), its delay and its interval (16 bits each).
+    ``upper`` (on rings only) names for each output the input channels (bit 8 p + v) from which
+    packets go on in the upper half of its channels; ``turns`` is a mask of the outputs that a
+    packet which came in by a port may take (adaptive routing only).
     """
 
-    leads: Int32
+    links: Int64
     upstream: Int32
-    delay: Int32
-    interval: Int32
-    dateline: Int32
-    axis: Int32
+    upper: Int64
     entry: Int32
     turns: Bytes
     trees: Bytes
 
 
-class Wheel(NamedTuple):
-    """What is to happen in each of the next cycles.
+class State(NamedTuple):
+    """All that changes but the sources.
 
-    Routers to look at (a bit each); of each router the channels whose first flit may ask from then
-    on, and the returned credits of its outputs; the same for sources.
+    ``memory`` holds, one after the other, four things:
+
+    **Routers**, ``router_words`` each: ``OWNED``, byte o: channels of output o that belong to a
+    packet; ``OUTPUT_TURNS`` and ``INPUT_TURNS``, 4 bits each: next input of output o, and from bit
+    32 on its next channel to be given away; next channel of input p, and its next output;
+    ``ASKED``, the outputs with requests; ``WAITED`` (bit 8 p + v): whoever fills
+    channel v of input p waits for room; ``HEADS`` (the same bits): the first flit is a head that
+    still picks its output (adaptive routing); for each output ``REQUESTS`` (the same bits): a flit
+    asks for it, ``HOLDERS`` (the same bits): the first packet has a channel there, ``HEAD_TURNS``,
+    6 bits a channel: the input channel (8 p + v) from which on it looks for a head, ``PASSED``,
+    flits so far, and ``FREE_AT``, when it can send the next.
+
+    **Channels**, ``lane_words`` each: first and next free slot (12 bits each), outputs that the
+    first packet still has to leave by (8 bits, 0 before its head may ask), for each output 1 + the
+    channel the packet has there (4 bits); then the slots.  A slot holds a flit (negative: head,
+    tail, packet, when it is ready) or the cycle from which the sender may fill it again.
+
+    **Fronts**, for each cycle of the wheel and router: the channels (bit 8 p + v) in which a flit
+    may ask from then on.
+
+    **Looks**, for each cycle of the wheel: routers, and sources, to look at, a bit each.
+
+    ``ahead``, 8 entries a channel, is used only while the first packet has several outputs to leave
+    by: how many flits behind the first slot each goes on.  ``front_from`` is when a packet behind
+    another may ask; it is used only with ``head_cycles``.
     """
 
-    look: Int64
-    fronts: Int64
-    credits: Int64
-    source_look: Int64
-    source_credits: Int64
-
-
-class Routers(NamedTuple):
-    """The state of the routers.
-
-    By output: ``requests`` (bit 8 p + v: the first flit of channel v of input p wants it),
-    ``free_at``, and ``passed``, the flits so far.  By router: ``asked``, the outputs with
-    requests; ``heads`` (bit 8 p + v), the channels whose first flit is a head that still picks its
-    output (adaptive routing); ``owned`` and ``dry``, byte o: channels of output o that belong to a
-    packet, that have no credit; ``turns``, 4 words, a byte each: next input of each output, next
-    channel of each input, next channel given away by each output, next output of each input.
-    By output channel: ``credits``.  By input channel: ``channel`` (12 bits first slot, 12 bits
-    flits held, then the outputs that its last packet wants), ``front_from`` (when a packet behind
-    the last may ask), ``granted`` (byte o: 1 + the channel its packet has at output o).  By slot:
-    ``flits`` (ports left to leave by, head, tail, packet) and ``ready``.
-    """
-
-    requests: Int64
-    asked: Int64
-    heads: Int64
-    free_at: Int64
-    owned: Int64
-    dry: Int64
-    turns: Int64
-    credits: Int64
-    channel: Int64
+    memory: Int64
+    ahead: NDArray[np.int16]
     front_from: Int64
-    granted: Int64
-    flits: Int64
-    ready: Int64
-    passed: Int64
 
 
 class Sources(NamedTuple):
-    """Source queues, flits of the first packet that went, its channel, credits, next channel."""
+    """The packet after each in its queue, and 8 numbers a source.
 
-    first: Int32
-    last: Int32
+    ``FIRST`` and ``LAST`` packet waiting, flits of the first that were ``SENT``, their channel
+    (``LANE``), and the channel whose turn is next.
+    """
+
     following: Int32
-    sent: Int32
-    lane: Int32
-    credits: Int64
-    turn: Int32
+    state: Int32
+
+
+class WormholeMesh(NamedTuple):
+    """All a kernel works on but packets and book."""
+
+    sizes: Sizes
+    ways: Ways
+    state: State
+    sources: Sources
 
 
 class Load(NamedTuple):
@@ -129,37 +151,68 @@ def lay_sizes(channels: Channels) -> Sizes:
         channels.entry_delay,
         channels.head_cycles + 1,
     )
-    sources = int(channels.injector_router.size)
+    cycles = power_of_two(longest + 1)
+    ring = power_of_two(channels.buffer_flits)
+    narrow = int(channels.interval.max()) > 1
+    router_words = 48 if narrow else 40
+    port_words = channels.vcs * (1 + ring)
+    words, source_words = (-(-n // 64) for n in (topology.routers, channels.injector_router.size))
+    behind_routers = topology.routers * router_words
+    fronts = behind_routers + 8 * topology.routers * port_words
+    look = fronts + cycles * topology.routers
+    source_look = look + cycles * words
     return Sizes(
         routers=topology.routers,
         ports=channels.ports,
         links=topology.links,
         locals=topology.locals,
         vcs=channels.vcs,
-        lanes=power_of_two(channels.vcs),
         rings=topology.rings,
         adaptive=channels.routing != TREES,
+        narrow=narrow,
         credit=channels.credit_cycles,
         entry_delay=channels.entry_delay,
         head=channels.head_cycles,
         cut_through=channels.cut_through,
-        ring=power_of_two(channels.buffer_flits),
-        wheel_mask=power_of_two(longest + 1) - 1,
-        words=-(-topology.routers // 64),
-        sources=sources,
-        source_words=-(-sources // 64),
+        buffer=channels.buffer_flits,
+        ring=ring,
+        wheel_mask=cycles - 1,
+        words=words,
+        source_words=source_words,
+        router_words=router_words,
+        lane_words=1 + ring,
+        port_words=port_words,
+        channels=behind_routers,
+        fronts=fronts,
+        look=look,
+        source_look=source_look,
+        size=source_look + cycles * source_words,
     )
+
+
+def _upper_half(channels: Channels) -> Int64:
+    """Return `Ways.upper`: behind a dateline all, else who came straight on in the upper half."""
+    topology, vcs = channels.topology, channels.vcs
+    if not topology.rings:
+        return np.zeros(0, dtype=np.int64)
+    half = (1 << vcs) - (1 << vcs // 2)
+    upper = np.zeros((topology.routers, 8), dtype=np.int64)
+    for output, axis in enumerate(topology.axis[: topology.links]):
+        straight = [port for port in range(topology.links) if topology.axis[port] == axis]
+        upper[:, output] = sum(half << 8 * port for port in straight)
+    upper[:, : topology.links][topology.dateline[:, : topology.links]] = -1
+    return upper.reshape(-1)
 
 
 def lay_ways(channels: Channels, trees: Bytes) -> Ways:
     """Return the tables for a kernel run."""
     topology = channels.topology
-
-    def by_port(table: Int32, missing: int) -> Int32:
-        wide = np.full((topology.routers, 8), missing, dtype=np.int32)
-        wide[:, : topology.ports] = table
-        return wide.reshape(-1)
-
+    links = np.full((topology.routers, 8), -1, dtype=np.int64)
+    links[:, : topology.ports] = (
+        topology.leads.clip(0).astype(np.int64)
+        | channels.delay.astype(np.int64) << DELAY_SHIFT
+        | channels.interval.astype(np.int64) << INTERVAL_SHIFT
+    )
     upstream = np.zeros(8 * topology.routers, dtype=np.int32)
     router, port = np.nonzero(topology.leads >= 0)
     upstream[topology.leads[router, port]] = 8 * router + port
@@ -168,62 +221,39 @@ def lay_ways(channels: Channels, trees: Bytes) -> Ways:
     allowed = np.zeros(0, dtype=np.uint8)
     if channels.routing != TREES:
         allowed = turns(topology, channels.routing)
-    weights = 1 << np.arange(topology.ports, dtype=np.int32)
     return Ways(
-        by_port(topology.leads, -1),
+        links.reshape(-1),
         upstream,
-        by_port(channels.delay, 0),
-        by_port(channels.interval, 1),
-        (topology.dateline @ weights).astype(np.int32),
-        np.append(topology.axis, MAX_PORTS).astype(np.int32),
+        _upper_half(channels),
         entry,
         allowed.reshape(-1),
         trees.reshape(-1),
     )
 
 
-def empty_wheel(sizes: Sizes) -> Wheel:
-    """Return a wheel without events."""
-    cycles = sizes.wheel_mask + 1
-    return Wheel(
-        np.zeros(cycles * sizes.words, np.int64),
-        np.zeros(cycles * sizes.routers, np.int64),
-        np.zeros(cycles * sizes.routers, np.int64),
-        np.zeros(cycles * sizes.source_words, np.int64),
-        np.zeros(cycles * sizes.sources, np.int64),
+def empty_state(sizes: Sizes) -> State:
+    """Return routers with empty buffers and all credits, and wheels without events."""
+    channels = 8 * sizes.routers * sizes.vcs
+    return State(
+        np.zeros(sizes.size, np.int64),
+        np.zeros(8 * channels, np.int16),
+        np.zeros(channels if sizes.head else 0, np.int64),
     )
 
 
-def empty_routers(sizes: Sizes, buffer_flits: int) -> Routers:
-    """Return routers with empty buffers and all credits."""
-    ports = 8 * sizes.routers
-    channels = ports * sizes.lanes
-    return Routers(
-        requests=np.zeros(ports, np.int64),
-        asked=np.zeros(sizes.routers, np.int64),
-        heads=np.zeros(sizes.routers, np.int64),
-        free_at=np.zeros(ports, np.int64),
-        owned=np.zeros(sizes.routers, np.int64),
-        dry=np.zeros(sizes.routers, np.int64),
-        turns=np.zeros(4 * sizes.routers, np.int64),
-        credits=np.full(channels, buffer_flits, np.int64),
-        channel=np.zeros(channels, np.int64),
-        front_from=np.zeros(channels, np.int64),
-        granted=np.zeros(channels, np.int64),
-        flits=np.zeros(channels * sizes.ring, np.int64),
-        ready=np.zeros(channels * sizes.ring, np.int64),
-        passed=np.zeros(ports, np.int64),
-    )
+def empty_sources(count: int, largest: int) -> Sources:
+    """Return ``count`` sources with empty queues for phases of at most ``largest`` packets."""
+    state = np.zeros((count, 8), np.int32)
+    state[:, [FIRST, LAST]] = -1
+    return Sources(np.empty(largest, np.int32), state.reshape(-1))
 
 
-def empty_sources(sizes: Sizes, buffer_flits: int, largest: int) -> Sources:
-    """Return sources with empty queues for phases of at most ``largest`` packets."""
-    return Sources(
-        first=np.full(sizes.sources, -1, np.int32),
-        last=np.full(sizes.sources, -1, np.int32),
-        following=np.empty(largest, np.int32),
-        sent=np.zeros(sizes.sources, np.int32),
-        lane=np.zeros(sizes.sources, np.int32),
-        credits=np.full(sizes.sources * sizes.lanes, buffer_flits, np.int64),
-        turn=np.zeros(sizes.sources, np.int32),
-    )
+def channel_place(sizes: Sizes, target: int, lane: int) -> int:
+    """Return where channel ``lane`` of input ``target`` (8 * router + port) lies in the memory."""
+    return sizes.channels + target * sizes.port_words + lane * sizes.lane_words
+
+
+def passed(sizes: Sizes, state: State) -> Int64:
+    """Return the flits that left by each output so far: int64 (routers, 8)."""
+    routers = state.memory[: sizes.channels].reshape(sizes.routers, sizes.router_words)
+    return routers[:, PASSED : PASSED + 8]

@@ -5,24 +5,32 @@ routers grant in the second.  Here a packet is a worm of flits, and each link ca
 *channels* (virtual channels), each with its own buffer at the far end, so that a blocked worm does
 not block the others.
 
-- **A channel belongs to one packet at a time.**  The head flit that is granted an output takes a
-  channel there: the next in turn of those that belong to nobody and have a credit (with
-  cut-through: credits for the whole packet).  The flits behind it follow in that channel; the
-  tail gives it up.
-- **Who may ask.**  The first flit of each input channel asks for the outputs it wants: a head for
-  any channel it is allowed, the others for the channel their head took.  A head that stood behind
-  another packet asks ``head_cycles`` later than it otherwise could.
+- **A channel belongs to one packet at a time.**  In each cycle an output gives each of its channels
+  that belongs to nobody and has a credit (with cut-through: credits for the whole packet) to a head
+  that asks, one after the other in turn, whether or not the switch then lets the head go at once.
+  Each channel has an arbiter of its own, whose turn goes through all channels of all input ports,
+  port by port.  The flits behind the head follow in its channel, and the tail gives it up.
+- **Who may ask.**  Only the packet in front of an input channel moves, by each of its outputs on
+  its own: a *branch* goes on with the flit after the last it sent, whether or not the other
+  branches have sent theirs, and a flit gives up its slot when all branches have sent it.  So no
+  branch waits for a grant of another, as long as the channel has room for what the slower ones
+  have left.  A head asks for any channel it is allowed, the other flits for the one their head
+  got.  A head that stood behind another packet asks ``head_cycles`` later than it otherwise could.
 - **Rings.**  On a torus the lower half of the channels is for packets before the dateline, the
   upper half for those behind it; a packet that turns into another axis starts low again.
 - **Adaptive routing.**  Where the channels' routing is not by trees, the mask of a packet's row
-  names outputs of which it may take any one.  In every cycle a head that is first in line asks for
-  the one with the most free slots in channels that belong to nobody (the lowest port of several),
-  less those that the turn model forbids to what came in by its port; the flits behind it follow.
-- **Switch.**  One flit a cycle for each output and for each input port (of one channel; a
-  multicast flit may leave by several outputs at once).  Each output grants one input port that
-  asks, round robin, and in it one channel, round robin.  Each input port accepts: of the outputs
-  that grant it, the next in turn decides the channel, and all that grant this channel are
-  accepted.  All turns move only on acceptance.
+  names outputs of which it may take any one.  In every cycle until it has a channel, a head that is
+  first in line asks for the one with the most free slots in channels that belong to nobody (the
+  lowest port of several), less those that the turn model forbids to what came in by its port; the
+  flits behind it follow.
+- **Switch.**  One flit a cycle for each output and for each input port (of one channel; it may
+  leave by several outputs at once).  Each output grants one flit: of those that had a channel of it
+  before and have credit, or else of the heads that got one in this cycle; input ports round robin,
+  and in a port its channels round robin.  At a core's output, which has no channels, any flit may
+  be granted.  Each input port accepts: of the outputs that grant it, if possible not to a head that
+  just got its channel, the next in turn decides the channel and the flit, and all that grant just
+  this are accepted.  The turns of the switch move only on acceptance, those of channels only when
+  one is given.
 - **Links** carry a flit every ``interval`` cycles.  A packet has arrived when its tail has.
 - **Sources** send the flits of one packet after the other, one a cycle, the head into the next
   channel in turn that has credit.
@@ -30,9 +38,7 @@ not block the others.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,48 +47,15 @@ import simpy
 from chipsim.mesh.adaptive import turns
 from chipsim.mesh.fabric import EJECT_CYCLES, Bytes, Int32, Packets, PhaseResults, phase_results
 from chipsim.mesh.reference import listed_arrivals
+from chipsim.mesh.reference_channels import Flit, InputChannel, Sender
 from chipsim.mesh.wormhole_layout import TREES, Channels
 
 Process = Generator[simpy.Event, Any, None]
+Place = tuple[int, int]
+"""An input port and one of its channels."""
+Grant = tuple[int, int, int]
+"""An input port, its channel, and the channel of the output to go on in."""
 HALF = 0.5
-
-
-@dataclass
-class Flit:
-    """A piece of a packet, with the outputs it still has to leave by where it waits."""
-
-    packet: int
-    tree: int
-    size: int
-    head: bool
-    tail: bool
-    wants: set[int] = field(default_factory=set)
-
-
-@dataclass
-class Sender:
-    """What an output (or a source) knows of the channels it feeds: credits, and who has them."""
-
-    credits: list[int]
-    owned: list[bool]
-    next_channel: int = 0
-    free_at: float = 0.0
-
-    def open_channel(self, allowed: range, needed: int) -> int | None:
-        """Return the next channel in turn for a head, None if there is none."""
-        count = len(self.credits)
-        turn = sorted(allowed, key=lambda channel: (channel - self.next_channel) % count)
-        free = (c for c in turn if not self.owned[c] and self.credits[c] >= needed)
-        return next(free, None)
-
-
-@dataclass
-class InputChannel:
-    """A buffer, when its first flit may ask, and the channels its packet took, by output."""
-
-    flits: deque[Flit] = field(default_factory=deque)
-    asks_from: float = 0.0
-    taken: dict[int, int] = field(default_factory=dict)
 
 
 class Router:
@@ -102,8 +75,6 @@ class Router:
 
     def receive(self, flit: Flit, port: int, vc: int) -> None:
         """Take a flit into an input channel (first half of a cycle)."""
-        mask = int(self.mesh.trees[flit.tree, self.number])
-        flit.wants = {output for output in range(self.mesh.ports) if mask >> output & 1}
         self.inputs[port][vc].flits.append(flit)
         self.flit_came.succeed()
         self.flit_came = self.mesh.environment.event()
@@ -117,109 +88,135 @@ class Router:
             self.switch()
             yield self.mesh.environment.timeout(HALF)
 
-    def steer(self, turns: Bytes) -> None:
-        """Let first flits want one of the outputs they may leave by (adaptive routing)."""
+    def begin(self) -> None:
+        """Let the packets that came to the front of a channel want their outputs."""
+        turns = self.mesh.turns
         for port, channels in enumerate(self.inputs):
             for channel in channels:
-                if not channel.flits:
+                if not channel.flits or (channel.branches and turns is None):
                     continue
-                flit = channel.flits[0]
-                if flit.head or not channel.taken:
-                    mask = int(self.mesh.trees[flit.tree, self.number]) & int(
-                        turns[self.number, port]
-                    )
-                    outputs = [output for output in range(self.mesh.outputs) if mask >> output & 1]
-                    flit.wants = {max(outputs, key=lambda o: (self.free_slots(o), -o))}
-                else:
-                    flit.wants = set(channel.taken)
+                mask = int(self.mesh.trees[channel.flits[0].tree, self.number])
+                if turns is None:
+                    channel.branches = dict.fromkeys(self.outputs_in(mask), 0)
+                elif channel.flits[0].head and not channel.taken:
+                    outputs = self.outputs_in(mask & int(turns[self.number, port]))
+                    channel.branches = {max(outputs, key=self.free_slots): 0}
+
+    def outputs_in(self, mask: int) -> list[int]:
+        """Return the outputs named by a mask, ascending."""
+        return [output for output in range(self.mesh.outputs) if mask >> output & 1]
 
     def free_slots(self, output: int) -> int:
         """Return the credits of those channels of ``output`` that belong to nobody."""
-        sender = self.mesh.senders[self.number, output]
-        return sum(
-            credits
-            for credits, owned in zip(sender.credits, sender.owned, strict=True)
-            if not owned
-        )
+        return self.mesh.senders[self.number, output].free_slots()
 
-    def channel_for(self, port: int, vc: int, output: int) -> int | None:
-        """Return the channel of ``output`` that the first flit of an input could take now."""
-        channel = self.inputs[port][vc]
-        if not channel.flits or output not in channel.flits[0].wants:
-            return None
-        flit = channel.flits[0]
-        if flit.head and self.mesh.environment.now < channel.asks_from:
-            return None
+    def asking(self, output: int) -> list[Place]:
+        """Return the input channels with a flit that may ask for an output now."""
+        found = []
+        for port, channels in enumerate(self.inputs):
+            for vc, channel in enumerate(channels):
+                flit = channel.next_flit(output)
+                early = self.mesh.environment.now < channel.asks_from
+                if flit is not None and not (flit.head and early):
+                    found.append((port, vc))
+        return found
+
+    def ready(self, output: int, asking: list[Place]) -> list[Grant]:
+        """Return those that have a channel of an output, and credit there; all for a core."""
         if output >= self.mesh.links:
-            return 0
-        sender = self.mesh.senders[self.number, output]
-        if not flit.head:
-            taken = channel.taken[output]
-            return taken if sender.credits[taken] else None
-        needed = flit.size if self.mesh.channels.cut_through else 1
-        return sender.open_channel(self.mesh.allowed(self.number, port, vc, output), needed)
+            return [(port, vc, 0) for port, vc in asking]
+        taken = [(port, vc, self.inputs[port][vc].taken.get(output)) for port, vc in asking]
+        credits = self.mesh.senders[self.number, output].credits
+        return [(port, vc, into) for port, vc, into in taken if into is not None and credits[into]]
 
-    def grants(self) -> dict[int, tuple[int, int, int]]:
-        """Return for each output that grants: input port, its channel, the channel to take."""
-        ports, vcs = self.mesh.ports, self.mesh.vcs
+    def give_channels(self, output: int, asking: list[Place]) -> list[Grant]:
+        """Give the free channels of an output to heads that ask and have none."""
+        sender = self.mesh.senders[self.number, output]
+        heads = [(p, v) for p, v in asking if output not in self.inputs[p][v].taken]
+        given = []
+        for into in sender.open_channels():
+            fitting = [(p, v) for p, v in heads if self.fits(p, v, output, into)]
+            if fitting:
+                port, vc = sender.next_head(into, fitting)
+                self.inputs[port][vc].taken[output] = into
+                heads.remove((port, vc))
+                given.append((port, vc, into))
+        return given
+
+    def fits(self, port: int, vc: int, output: int, into: int) -> bool:
+        """Return whether the head in an input channel may have channel ``into``, with its room."""
+        flit = self.inputs[port][vc].next_flit(output)
+        assert flit is not None
+        needed = flit.size if self.mesh.channels.cut_through else 1
+        room = self.mesh.senders[self.number, output].credits[into]
+        return into in self.mesh.allowed(self.number, port, vc, output) and room >= needed
+
+    def grants(self) -> tuple[dict[int, Grant], set[int]]:
+        """Give away channels; return what each output grants, and which grant a new head."""
         granted = {}
+        new = set()
         for output in range(self.mesh.outputs):
             if self.mesh.senders[self.number, output].free_at > self.mesh.environment.now:
                 continue
-            asking = []
-            for port in range(ports):
-                for vc in range(vcs):
-                    into = self.channel_for(port, vc, output)
-                    if into is not None:
-                        turn = (port - self.next_input[output]) % ports
-                        asking.append((turn, (vc - self.next_channel[port]) % vcs, port, vc, into))
-            if asking:
-                granted[output] = min(asking)[2:]
-        return granted
+            asking = self.asking(output)
+            ready = self.ready(output, asking)
+            given = self.give_channels(output, asking) if output < self.mesh.links else []
+            if ready or given:
+                granted[output] = min(
+                    ready or given,
+                    key=lambda by, output=output: self.turn(output, by),  # type: ignore[misc]
+                )
+            if not ready:
+                new.add(output)
+        return granted, new
+
+    def turn(self, output: int, by: Grant) -> tuple[int, int]:
+        """Return how far an input port is from its turn at an output, and its channel's there."""
+        port, vc, _ = by
+        ports, vcs = self.mesh.ports, self.mesh.vcs
+        return (port - self.next_input[output]) % ports, (vc - self.next_channel[port]) % vcs
 
     def switch(self) -> None:
         """Grant, accept, and send (second half of a cycle)."""
-        if self.mesh.turns is not None:
-            self.steer(self.mesh.turns)
-        granted = self.grants()
+        self.begin()
+        granted, new = self.grants()
         for port in range(self.mesh.ports):
             outputs = [output for output, (by, _, _) in granted.items() if by == port]
             if not outputs:
                 continue
             turn = self.next_output[port]
-            winner = min(outputs, key=lambda o, turn=turn: (o - turn) % self.mesh.ports)  # type: ignore[misc]
+            first = [output for output in outputs if output not in new] or outputs
+            winner = min(first, key=lambda o, turn=turn: (o - turn) % self.mesh.ports)  # type: ignore[misc]
             vc = granted[winner][1]
             self.next_output[port] = (winner + 1) % self.mesh.ports
             self.next_channel[port] = (vc + 1) % self.mesh.vcs
+            channel = self.inputs[port][vc]
+            position = channel.branches[winner]
             for output in outputs:
-                if granted[output][1] == vc:
-                    self.send(port, vc, output, granted[output][2])
+                if granted[output][1] == vc and channel.branches[output] == position:
+                    self.send(port, channel, output, granted[output][2])
             self.drop_if_done(port, vc)
 
-    def send(self, port: int, vc: int, output: int, into: int) -> None:
-        """Send a copy of the first flit of an input channel by ``output`` into channel ``into``."""
-        channel = self.inputs[port][vc]
-        flit = channel.flits[0]
-        flit.wants.remove(output)
+    def send(self, port: int, channel: InputChannel, output: int, into: int) -> None:
+        """Send a copy of a flit of an input channel by ``output`` into channel ``into``."""
+        flit = channel.next_flit(output)
+        assert flit is not None
         self.next_input[output] = (port + 1) % self.mesh.ports
         sender = self.mesh.senders[self.number, output]
         sender.free_at = self.mesh.environment.now + self.mesh.interval(self.number, output)
         if output < self.mesh.links:
-            if flit.head:
-                sender.next_channel = (into + 1) % self.mesh.vcs
-                channel.taken[output] = into
             sender.owned[into] = not flit.tail
             sender.credits[into] -= 1
+        channel.move_on(output)
         self.mesh.carry(flit, self.number, output, into)
 
     def drop_if_done(self, port: int, vc: int) -> None:
-        """Give up the slot of a first flit that has left by all its outputs."""
+        """Give up the slot of a first flit that all branches have taken."""
         channel = self.inputs[port][vc]
-        if channel.flits[0].wants:
+        flit = channel.drop_first()
+        if flit is None:
             return
-        flit = channel.flits.popleft()
         if flit.tail:
-            channel.taken.clear()
             channel.asks_from = self.mesh.environment.now + 1 + self.mesh.channels.head_cycles
         sender = self.feeders[port]
         assert sender is not None
@@ -251,7 +248,8 @@ class MeshModel:
 
     def new_sender(self) -> Sender:
         """Make a sender with all its credits."""
-        return Sender([self.channels.buffer_flits] * self.vcs, [False] * self.vcs)
+        vcs = self.vcs
+        return Sender([self.channels.buffer_flits] * vcs, [False] * vcs, [0] * vcs)
 
     def interval(self, router: int, output: int) -> int:
         """Return the cycles from one flit to the next."""
@@ -273,9 +271,8 @@ class MeshModel:
         self.link_flits[router, output] += 1
         if output < self.links:
             target = int(self.topology.leads[router, output])
-            copy = Flit(flit.packet, flit.tree, flit.size, flit.head, flit.tail)
             delay = int(self.channels.delay[router, output])
-            self.environment.process(self.travel(copy, delay, target, into))
+            self.environment.process(self.travel(flit, delay, target, into))
         elif flit.tail:
             core = router * self.topology.locals + output - self.links
             self.arrived[flit.packet, core] = int(self.environment.now - HALF) + EJECT_CYCLES
@@ -299,8 +296,9 @@ class MeshModel:
         for cycle, packet, tree, size in queue:
             yield self.environment.timeout(max(0.0, cycle + HALF - self.environment.now))
             needed = size if self.channels.cut_through else 1
-            while (vc := sender.open_channel(range(self.vcs), needed)) is None:
+            while not (open_ := sender.open_channels(needed)):
                 yield self.environment.timeout(1)
+            vc = open_[0]
             sender.next_channel = (vc + 1) % self.vcs
             for number in range(size):
                 while sender.credits[vc] == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,23 @@ from chipsim.simulate.workload import TimedTask
 PHASES_PER_CALL = 512
 """Phases simulated at once: bounds memory to some million packets."""
 
+RECORDED_PACKETS = 1 << 18
+"""Packets that are kept to be replayed: those of the first phases, at least of one."""
+
 Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """The packets of the first phases, as they were given to the mesh.
+
+    ``phase_ptr (phases + 1,)``; of each packet the ``cycle`` of its phase in which it was ready and
+    its ``flow``, a row of `MeshActivity.trees`.
+    """
+
+    phase_ptr: Integers
+    cycle: Integers
+    flow: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,8 @@ class MeshActivity:
     routers)`` their port masks.  Of the phases simulated (the first ``simulated`` of ``phases``):
     ``last_arrival (simulated,)`` cycle of the last delivery or -1, ``deliveries``, ``latency_sum``
     and ``latency_max`` in cycles, ``sent (flows,)`` packets and ``link_flits (routers, ports)``,
-    links first, then the ports to cores.
+    ``links`` links first, then the ports to cores.  ``adaptive``: packets pick their ways.
+    ``recording`` keeps the packets of the first phases.
     """
 
     phases: int
@@ -47,17 +65,30 @@ class MeshActivity:
     latency_max: int
     sent: Integers
     link_flits: Integers
+    links: int
+    adaptive: bool
+    recording: Recording
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether `flits_through` is an estimate: packets picked their ways, not all were timed."""
+        return self.adaptive and self.simulated < self.phases
 
     def flits_through(self) -> Integers:
         """Return the flits of the whole run through each output port, ``(routers, ports)``.
 
-        Where packets pick their way themselves and not all phases were simulated, those of the
-        ways in the mapping, which have the same hops.
+        Where packets pick their ways themselves and not all phases were simulated, the flits over
+        links are shared out as in those that were: what all links carry in sum is exact, since the
+        ways are shortest, and so is what goes to cores.
         """
         if self.simulated == self.phases:
             return self.link_flits
-        ports = self.link_flits.shape[1]
-        return flits_by_link(self.packets * self.flits, self.trees, ports)
+        nominal = flits_by_link(self.packets * self.flits, self.trees, self.link_flits.shape[1])
+        seen = self.link_flits[:, : self.links]
+        if self.adaptive and seen.any():
+            total = int(nominal[:, : self.links].sum())
+            nominal[:, : self.links] = shared_out(total, seen)
+        return nominal
 
 
 def port_masks(routes: tuple[Route, ...], routers: int) -> NDArray[np.uint8]:
@@ -113,10 +144,15 @@ def run_mesh(
     last_arrival = np.zeros(simulated, np.int64)
     links = np.zeros((chip.mesh.routers, chip.mesh.links + chip.mesh.cores_per_router), np.int64)
     deliveries = latency_sum = latency_max = 0
+    kept: list[Packets] = []
     for first in range(0, simulated, PHASES_PER_CALL):
         last = min(first + PHASES_PER_CALL, simulated)
         batch = layout.packets(first, last, sent)
-        long = {} if (sizes == 1).all() else {"flits": sizes[batch.tree].astype(np.int32)}
+        if sum(packets.tree.size for packets in kept) < RECORDED_PACKETS:
+            kept.append(batch)
+        long: dict[str, Any] = {}
+        if (sizes > 1).any():
+            long["flits"] = sizes[batch.tree].astype(np.int32)
         result = run_phases(mesh, trees, batch, threads=threads, **long)
         last_arrival[first:last] = result.last_arrival
         links += result.link_flits
@@ -128,7 +164,7 @@ def run_mesh(
     packets = sent.copy()
     if simulated < phases:
         layout.count(simulated, phases, packets)
-    _check(sent * sizes, trees, links, fixed_ways=chip.mesh.routing == "xy")
+    _check(sent * sizes, trees, links, None if chip.mesh.routing == "xy" else chip.mesh.links)
     return MeshActivity(
         phases=phases,
         simulated=simulated,
@@ -141,7 +177,21 @@ def run_mesh(
         latency_max=latency_max,
         sent=sent,
         link_flits=links,
+        links=chip.mesh.links,
+        adaptive=chip.mesh.routing != "xy",
+        recording=_recording(kept),
     )
+
+
+def _recording(batches: list[Packets]) -> Recording:
+    """Join the packets of batches of phases, up to whole phases of RECORDED_PACKETS in all."""
+    counts = np.concatenate([np.diff(batch.phase_ptr) for batch in batches])
+    ends = np.cumsum(counts)
+    phases = max(1, int(np.searchsorted(ends, RECORDED_PACKETS, side="right")))
+    phase_ptr = np.concatenate([[0], ends[:phases]]).astype(np.int64)
+    cycle = np.concatenate([batch.inject for batch in batches])[: phase_ptr[-1]]
+    flow = np.concatenate([batch.tree for batch in batches])[: phase_ptr[-1]]
+    return Recording(phase_ptr, cycle.copy(), flow.astype(np.int32))
 
 
 @dataclass(frozen=True)
@@ -199,12 +249,31 @@ def flits_by_link(flits: Integers, trees: NDArray[np.uint8], ports: int = 5) -> 
     return np.stack(through, axis=1).astype(np.int64)
 
 
-def _check(sent: Integers, trees: NDArray[np.uint8], links: Integers, fixed_ways: bool) -> None:
-    """Raise ConservationError unless the flits seen are those sent (in sum, on adaptive ways)."""
+def shared_out(total: int, weights: Integers) -> Integers:
+    """Return whole numbers in proportion to ``weights`` that add up to ``total``.
+
+    What is left after rounding down goes to the largest remainders, the first of equal ones.
+    """
+    whole = int(weights.sum())
+    flat = [divmod(total * weight, whole) for weight in weights.reshape(-1).tolist()]
+    shares = np.array([share for share, _ in flat], np.int64)
+    rest = np.array([-remainder for _, remainder in flat], np.float64)
+    shares[np.argsort(rest, kind="stable")[: total - int(shares.sum())]] += 1
+    return shares.reshape(weights.shape)
+
+
+def _check(
+    sent: Integers, trees: NDArray[np.uint8], links: Integers, adaptive_links: int | None
+) -> None:
+    """Raise ConservationError unless the flits seen are those sent.
+
+    On adaptive ways, those over all links, ``adaptive_links`` a router, in sum.
+    """
     expected = flits_by_link(sent, trees, links.shape[1])
-    if not fixed_ways:
+    if adaptive_links is not None:
         expected, links = expected.sum(axis=0)[None], links.sum(axis=0)[None]
-        expected[0, :4], links[0, :4] = expected[0, :4].sum(), links[0, :4].sum()
+        expected[0, :adaptive_links] = expected[0, :adaptive_links].sum()
+        links[0, :adaptive_links] = links[0, :adaptive_links].sum()
     if not np.array_equal(expected, links):
         router, port = np.argwhere(expected != links)[0]
         raise ConservationError(

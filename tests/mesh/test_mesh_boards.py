@@ -19,7 +19,7 @@ def all_pairs(routers):
 
 
 def test_a_board_has_48_chips_in_a_hexagon():
-    board = boards.hexagonal_board()
+    board = topology.board48()
     alive = np.flatnonzero((board.leads[:, :6] >= 0).any(axis=1))
     assert alive.size == 48
     assert {int(router) // 8: int((alive // 8 == router // 8).sum()) for router in alive} == {
@@ -33,7 +33,7 @@ def test_a_board_has_48_chips_in_a_hexagon():
 
 
 def test_every_chip_of_a_board_reaches_every_other_by_a_shortest_way():
-    board = boards.hexagonal_board()
+    board = topology.board48()
     alive = np.flatnonzero((board.leads[:, :6] >= 0).any(axis=1))
     packets, flits = all_pairs(alive)
     trees = topology.unicast_trees(board)
@@ -46,7 +46,7 @@ def test_every_chip_of_a_board_reaches_every_other_by_a_shortest_way():
 
 @pytest.mark.parametrize(("triads_x", "triads_y"), [(1, 1), (2, 1), (3, 2)])
 def test_three_boards_tile_a_triad(triads_x, triads_y):
-    torus = boards.board_torus(triads_x, triads_y)
+    torus = topology.board_torus(12 * triads_x, 12 * triads_y)
     assert (torus.width, torus.height) == (12 * triads_x, 12 * triads_y)
     board = boards.board_of(torus)
     corners, chips = np.unique(board, return_counts=True)
@@ -59,7 +59,7 @@ def test_three_boards_tile_a_triad(triads_x, triads_y):
 
 
 def test_links_between_boards_are_slower():
-    torus = boards.board_torus(1, 1)
+    torus = topology.board_torus(12, 12)
     between = boards.crossing(torus, boards.board_of(torus))
     channels = boards.slower(make_channels(torus, vcs=2), between, hop_cycles=50, interval=7)
     packets, flits = all_pairs(np.arange(0, 144, 7))
@@ -98,8 +98,12 @@ def test_a_narrow_link_carries_a_flit_every_interval():
 
 
 def test_impossible_boards_are_refused():
-    with pytest.raises(InputError, match="at least 1 x 1"):
-        boards.board_torus(0, 1)
+    with pytest.raises(InputError, match="width 0 given"):
+        topology.board_torus(0, 12)
+    with pytest.raises(InputError, match="not whole triads"):
+        topology.board_torus(12, 8)
+    with pytest.raises(InputError, match="cut out of 8 x 8"):
+        topology.board48(8, 9)
     with pytest.raises(InputError, match="not whole triads"):
         boards.board_of(topology.triangular(12, 8))
     channels = make_channels(topology.mesh(4, 4))

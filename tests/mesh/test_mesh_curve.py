@@ -7,16 +7,10 @@ import numpy as np
 import pytest
 
 from chipsim.cli import noc
-from chipsim.cli.noc_traffic import read_run_traffic
-from chipsim.cli.run_job import run_files
 from chipsim.errors import InputError
 from chipsim.mesh import topology, traffic
 from chipsim.mesh.curve import latency_curve
 from chipsim.mesh.wormhole_layout import make_channels
-from chipsim.report.arrays import arrays_of
-from chipsim.report.run_folder import write_run
-from chipsim.report.summary import summarise
-from tests.simulate.tiny import random_run
 
 EIGHT = topology.mesh(8, 8)
 
@@ -44,6 +38,34 @@ def test_booksim_s_last_stable_load_is_stable(pattern, load):
     (point,) = latency_curve(make_channels(EIGHT), pattern, [load], window=5000)
     assert point.stable
     assert point.mean < 60
+
+
+def test_wormhole_latency_is_that_of_booksim():
+    """5 flits, 4 channels of 8: BookSim 2 at 28f43299, see benchmarks/mesh_booksim.py."""
+    channels = make_channels(EIGHT, vcs=4)
+    points = latency_curve(channels, "uniform", [0.1, 0.3], flits=5, window=6000)
+    for point, theirs in zip(points, (26.99, 39.79), strict=True):
+        assert point.mean == pytest.approx(theirs, rel=0.03)
+    (beyond,) = latency_curve(channels, "uniform", [0.95], flits=5, warm_up=3000, window=6000)
+    assert beyond.accepted == pytest.approx(0.406, rel=0.05)
+
+
+def test_trees_on_rings_never_turn_against_the_order():
+    """From x to the diagonal to y, or packets could block each other."""
+    rng = np.random.default_rng(0)
+    for build in (topology.torus, topology.triangular):
+        for width, height in ((2, 5), (4, 4), (5, 6), (6, 8)):
+            topo = build(width, height)
+            for _ in range(10):
+                source = int(rng.integers(topo.routers))
+                masks = topology.multicast_tree(topo, source, rng.choice(topo.routers, 8, False))
+                waiting = [(source, -1)]
+                while waiting:
+                    router, axis = waiting.pop()
+                    for port in range(topo.links):
+                        if masks[router] >> port & 1:
+                            assert topo.axis[port] >= axis
+                            waiting.append((int(topo.leads[router, port]) >> 3, topo.axis[port]))
 
 
 def test_more_channels_carry_more_and_threads_change_nothing():
@@ -91,9 +113,21 @@ def test_patterns_send_where_they_say():
         "tornado": (y + 3) % 8 * 8 + (x + 3) % 8,
     }
     for name, target in expected.items():
-        assert np.array_equal(traffic.PATTERNS[name](EIGHT, core, rng), target)
-    hot = traffic.hotspot(EIGHT, np.zeros(10_000, np.int64), rng)
+        assert np.array_equal(traffic.PATTERNS[name](EIGHT, core, core, rng), target)
+    hot = traffic.hotspot(EIGHT, np.zeros(10_000, np.int64), core, rng)
     assert (hot == 36).mean() == pytest.approx(0.1 + 0.9 / 64, rel=0.1)
+
+
+def test_only_cores_that_are_there_take_part():
+    board = topology.board48()
+    stream = traffic.bernoulli(board, "uniform", 0.2, 1, 2000, 1)
+    assert set(stream.source) == set(stream.target) == set(board.working)
+    assert board.working.size == 48
+    assert stream.cycle.size == pytest.approx(0.2 * 48 * 2000, rel=0.05)
+    (point,) = latency_curve(make_channels(board), "uniform", [0.2], window=2000)
+    assert point.stable
+    with pytest.raises(InputError, match="transpose sends to core 4, which is not there or dead"):
+        traffic.bernoulli(EIGHT, "transpose", 0.2, 1, 200, 1, np.delete(np.arange(64), 4))
 
 
 def test_bad_traffic_is_refused():
@@ -143,6 +177,12 @@ def test_the_command_writes_json_and_a_plot(capsys, tmp_path):
         (("--load", "0.1:0.2"), "a number, a list"),
         (("--load", "0.1:0.2:0"), "step must be positive"),
         (("--topology", "torus", "--vcs", "3"), "even number"),
+        (("--board-hop-cycles", "9"), "needs --topology board_torus"),
+        (("--chip", "tianjic"), "--size: the mesh is that of --chip"),
+        (("--set", "mesh.vcs=4"), "needs --chip or"),
+        (("--traffic", "nonsense"), "uniform, transpose"),
+        (("--traffic", "file:"), "file:PACKETS.npz"),
+        (("--traffic", "uniform:"), "file:PACKETS.npz"),
         (("--plot", "/nowhere/at/all.svg", "--load", "0.1", "--cycles", "10"), "cannot be written"),
         (("--plot", "plot.nonsense", "--load", "0.1", "--cycles", "10"), "cannot be written"),
     ],
@@ -152,65 +192,11 @@ def test_bad_options_are_named(words, message):
         command("--size", "2x2", *words)
 
 
-def saved(path, **arrays):
-    np.savez(path, **arrays)
-    return f"file:{path}"
-
-
-def test_packets_from_a_file_are_sent_as_they_are(capsys, tmp_path):
-    """Three packets far apart take 5 + 3 D + L - 1 cycles each; the order in the file is free."""
-    place = saved(
-        tmp_path / "p.npz",
-        cycle=[500, 0, 250],
-        source=[0, 0, 3],
-        target=[15, 3, 3],
-        flits=[4, 1, 2],
-    )
-    heat = tmp_path / "heat.svg"
-    assert command("--size", "4x4", "--traffic", place, "--json", "--heat", str(heat)) == 0
-    (point,) = json.loads(capsys.readouterr().out)["points"]
-    waits = [5 + 3 * 6 + 3, 5 + 3 * 3, 5 + 1]
-    assert point["latency"]["mean"] == pytest.approx(np.mean(waits))
-    assert point["latency"]["max"] == max(waits)
-    assert point["packets"] == 3
-    assert heat.read_text().startswith("<?xml")
-
-
 def test_adaptive_routing_from_the_command_line(capsys):
     words = ("--size", "4x4", "--load", "0.2", "--cycles", "300", "--vcs", "2")
     for routing in ("west_first", "odd_even"):
         assert command(*words, "--routing", routing) == 0
         assert f"{routing} routing" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"cycle": [1], "source": [0]}, "target missing"),
-        ({"cycle": [1], "source": [0], "target": [1], "size": [1]}, "size unknown"),
-        ({"cycle": [1, 2], "source": [0], "target": [1]}, "differ in length"),
-        ({"cycle": [], "source": [], "target": []}, "whole numbers"),
-        ({"cycle": [1.5], "source": [0], "target": [1]}, "cycle: whole numbers"),
-        ({"cycle": [-1], "source": [0], "target": [1]}, "0 to"),
-        ({"cycle": [1], "source": [99], "target": [1]}, "core 99 given, the mesh has 0 to 63"),
-        ({"cycle": [1], "source": [0], "target": [1], "flits": [0]}, "has 0 flits"),
-        ({"cycle": [[1]], "source": [0], "target": [1]}, "shape"),
-    ],
-)
-def test_bad_packet_files_are_named(tmp_path, arrays, message):
-    with pytest.raises(InputError, match=message):
-        command("--traffic", saved(tmp_path / "p.npz", **arrays))
-
-
-def test_other_bad_traffic_is_named(tmp_path):
-    for words, message in (
-        ("nonsense", "uniform, transpose"),
-        ("file:", "file:PACKETS.npz"),
-        (f"file:{tmp_path / 'none.npz'}", "no such file"),
-        (f"run:{tmp_path}", "report.json"),
-    ):
-        with pytest.raises(InputError, match=message):
-            command("--traffic", words)
 
 
 def test_traffic_by_matrix_is_in_proportion():
@@ -225,17 +211,32 @@ def test_traffic_by_matrix_is_in_proportion():
         traffic.by_matrix(topology.mesh(4, 4), np.zeros((16, 16), np.int64), 0.1, 1, 10, 1)
 
 
-def test_traffic_of_a_mapped_network(capsys, tmp_path):
-    """A run folder decides the size of the mesh and who sends to whom."""
-    results = random_run(1)
-    folder = write_run(
-        tmp_path / "run", run_files(results, summarise(results), arrays_of(results)), force=False
-    )
-    mapped = read_run_traffic(folder)
-    mesh = results.chip.mesh
-    assert (mapped.width, mapped.height, mapped.cores) == (mesh.width, mesh.height, 1)
-    assert mapped.matrix.sum() == results.mesh.deliveries
-    assert command("--traffic", f"run:{folder}", "--load", "0.02", "--cycles", "2000") == 0
-    out = capsys.readouterr().out
-    assert out.startswith(f"{mesh.width} x {mesh.height} mesh")
-    assert "not stable" not in out
+def test_the_mesh_of_a_chip_file(capsys):
+    """Every topology of the chip file, with its flow control, dead parts and overrides."""
+    small = ("--load", "0.1", "--cycles", "300", "--chip", "tianjic", "--set", "mesh.io=[0, 0]")
+    assert command(*small, "--set", "mesh.vcs=4") == 0
+    assert capsys.readouterr().out.startswith("12 x 13 mesh, 4 VC of 8 flits, 1-flit packets")
+    sides = ("--set", "mesh.width=8", "--set", "mesh.height=8")
+    for topology_of_file, words in (
+        ("board48", "8 x 8 48-chip board, 1 VC"),
+        ("torus", "8 x 8 torus, 2 VC"),
+    ):
+        assert command(*small, *sides, "--set", f"mesh.topology={topology_of_file}") == 0
+        assert capsys.readouterr().out.startswith(words)
+    dead = ("--set", 'mesh.dead=["router 3,3", "core 1,1"]')
+    assert command(*small, *sides, *dead) == 0
+    assert "not stable" not in capsys.readouterr().out
+
+
+def test_boards_from_the_command_line(capsys):
+    """Slow links between boards are seen: the same traffic takes longer over them."""
+    words = ("--topology", "board_torus", "--load", "0.05", "--cycles", "500", "--json")
+    assert command(*words) == 0
+    fast = json.loads(capsys.readouterr().out)
+    assert fast["mesh"].startswith("12 x 12 torus of 3 boards, 2 VC")
+    assert command(*words, "--board-hop-cycles", "50", "--board-link-interval", "4") == 0
+    slow = json.loads(capsys.readouterr().out)
+    assert slow["points"][0]["packets"] == fast["points"][0]["packets"]
+    assert slow["points"][0]["latency"]["mean"] > fast["points"][0]["latency"]["mean"] + 10
+    assert command("--topology", "board48", "--load", "0.1", "--cycles", "500") == 0
+    assert capsys.readouterr().out.startswith("8 x 8 48-chip board, 1 VC")

@@ -94,3 +94,25 @@ def test_ways_around_damage_can_block_each_other_and_say_so():
         assert [packet for packet, *_ in waits[1:] + waits[:1]] == [wait[-1] for wait in waits]
     else:
         assert result.deliveries[0] == 3000
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("mesh", ["one flit", "wormhole"])
+def test_the_first_phase_that_blocks_is_named_on_any_number_of_threads(mesh, threads):
+    """Phases 10 and 33 of 40 go around the square and block; the others send one packet each."""
+    trees, square = around_a_square()
+    alone = Packets(np.array([0, 1]), np.array([0]), np.array([0]), np.array([0]))
+    parts = [square if phase in (10, 33) else alone for phase in range(40)]
+    packets = Packets(
+        np.cumsum([0, *(part.tree.size for part in parts)]),
+        *(np.concatenate([getattr(p, n) for p in parts]) for n in ("injector", "inject", "tree")),
+    )
+    fabric = make_fabric(2, 2, buffer_flits=1)
+    channels = make_channels(topology.mesh(2, 2), buffer_flits=1)
+    flits = np.full(packets.tree.size, 3, np.int32)
+    runs = {
+        "one flit": lambda: engine.run_phases(fabric, trees, packets, threads),
+        "wormhole": lambda: wormhole.run_phases(channels, trees, packets, flits, threads),
+    }
+    with pytest.raises(InputError, match=r"packets of phase 10 block .* waits for the link"):
+        runs[mesh]()

@@ -27,6 +27,7 @@ FIELDS = (
     "last_arrival",
     "lost",
     "link_packets",
+    "payload_packets",
     "emergencies",
     "drops",
 )
@@ -72,6 +73,7 @@ def scenarios(draw):
         core_cycles=2,
         wait1=wait1,
         wait2=draw(st.sampled_from([0, 1, 30])),
+        payload_interval=draw(st.integers(1, 40)),
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     keys = draw(st.integers(1, 10))
@@ -85,7 +87,8 @@ def scenarios(draw):
     )
     count = draw(st.sampled_from([0, 20, 100, 200]))
     inject = rng.integers(draw(st.sampled_from([1, 50, 2000])), size=count)
-    return machine, routes, inject, rng.integers(keys, size=count).astype(np.int32)
+    payload = rng.random(keys) < 0.3
+    return machine, routes, inject, rng.integers(keys, size=count).astype(np.int32), payload
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)

@@ -46,6 +46,8 @@ def _neighbour(router: int, port: int, mesh: Mesh) -> int:
     after = y % mesh.height * mesh.width + x % mesh.width
     opposite = mesh.steps.index((-mesh.steps[port][0], -mesh.steps[port][1]))
     links = {(router, port), (after, opposite)}
+    if after in mesh.absent:
+        raise InputError(f"the route leaves the board at router {_at(router, mesh)}")
     if after in mesh.dead.routers or links & set(mesh.dead.links):
         raise InputError(f"the route takes a dead link or router after {_at(router, mesh)}")
     return after

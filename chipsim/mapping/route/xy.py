@@ -24,7 +24,7 @@ def route(flows: Sequence[Flow], placement: Sequence[int], mesh: Mesh) -> tuple[
 
     DoesNotFitError if dead routers or links cut a target off.
     """
-    if mesh.wraps or mesh.dead.routers or mesh.dead.links:
+    if mesh.topology != "mesh" or mesh.dead.routers or mesh.dead.links:
         topology = topology_of(mesh)
         return tuple(_searched(flow, placement, mesh, topology) for flow in flows)
     return tuple(_tree(flow, placement, mesh) for flow in flows)
