@@ -11,13 +11,33 @@ from dataclasses import replace
 from pathlib import Path
 
 from chipsim.cli import train_continual, train_eprop, train_fewshot, train_measure
-from chipsim.cli.train_options import add_threads, interrupted, real, require_torch, whole
-from chipsim.train.settings import TASKS, Dynamics, Settings
+from chipsim.cli.train_options import (
+    READOUTS,
+    add_machine,
+    interrupted,
+    real,
+    require_torch,
+    whole,
+)
+from chipsim.train.settings import TASKS, VARIANTS, Dynamics, Settings
 
 RULES = {
     "hp": "hybrid plasticity: weights and local rule",
     "gp": "weights alone, without plasticity",
     "lp": "hidden layer by its local rule alone, trained output layer",
+}
+IMAGE_VARIANTS = {
+    "A": "fully connected, all layers plastic",
+    "B": "the authors' MNIST convolutions, hidden layer plastic",
+    "C": "their Fashion-MNIST convolutions, hidden layer plastic",
+}
+CONSTANTS = {
+    "steps": (whole(1), "time steps of a sample"),
+    "threshold": (real(above=True), "theta of all neurons"),
+    "decay": (real(high=1.0), "k of the membrane, per step"),
+    "tau": (real(above=True), "of the attenuation, in steps"),
+    "rho": (real(high=1.0), "decay of the trace, per step"),
+    "clamp": (real(above=True), "bound on the trace"),
 }
 TRACES = {"sample": "each sample its own", "batch": "shared by a batch and carried on"}
 
@@ -63,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         dynamics=_dynamics(args),
         resume=args.resume,
         threads=args.threads,
+        device=args.device,
     )
     try:
         summary = train_hp(job)
@@ -70,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         return interrupted(job.unfinished)
     print(f"{job.out}: test accuracy {summary.running:.2f} % with plasticity running,")
     print(f"  {summary.frozen:.2f} % frozen at the stored trace, {summary.off:.2f} % off")
-    print(f"  {summary.hidden_spikes:.0f} hidden spikes a sample")
+    print(f"  {summary.hidden_spikes:.0f} hidden spikes and {summary.steps:.2f} steps a sample")
     return 0
 
 
@@ -86,7 +107,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="FILE", help="checkpoint to write (models/RULE_TASK.pt)")
     add("--trace", type=Path, metavar="FILE", help="trace to write (traces/OUT_testN.npz)")
     add("--resume", action="store_true", help="go on with the interrupted run of --out")
-    add_threads(parser)
+    add_machine(parser)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +123,15 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         type=whole(0),
         default=Settings.seed,
         help="for weights and image order (%(default)s)",
+    )
+    add(
+        "--channels",
+        type=whole(1),
+        nargs="+",
+        default=Settings.channels,
+        metavar="N",
+        help="of 3 x 3 spiking convolutions before the hidden neurons, each with a 2 x 2 average "
+        "pooling (none)",
     )
     add("--hidden", type=whole(1), default=Settings.hidden, help="hidden neurons (%(default)s)")
     add(
@@ -158,41 +188,21 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 def _add_dynamics(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
-        "--steps",
-        type=whole(1),
-        default=Dynamics.steps,
-        help="time steps of a sample (%(default)s)",
+        "--variant",
+        choices=IMAGE_VARIANTS,
+        default="A",
+        help="whose constants to start from (%(default)s): "
+        + "; ".join(f"{k} {v}" for k, v in IMAGE_VARIANTS.items()),
     )
     add(
-        "--threshold",
-        type=real(above=True),
-        default=Dynamics.threshold,
-        help="theta of all neurons (%(default)s)",
+        "--readout",
+        choices=READOUTS,
+        default=Dynamics.readout,
+        help="how the output layer answers (%(default)s): "
+        + "; ".join(f"{k} {v}" for k, v in READOUTS.items()),
     )
-    add(
-        "--decay",
-        type=real(high=1.0),
-        default=Dynamics.decay,
-        help="k of the membrane, per step (%(default)s)",
-    )
-    add(
-        "--tau",
-        type=real(above=True),
-        default=Dynamics.tau,
-        help="of the attenuation, in steps (%(default)s)",
-    )
-    add(
-        "--rho",
-        type=real(high=1.0),
-        default=Dynamics.rho,
-        help="decay of the trace, per step (%(default)s)",
-    )
-    add(
-        "--clamp",
-        type=real(above=True),
-        default=Dynamics.clamp,
-        help="bound on the trace (%(default)s)",
-    )
+    for name, (kind, text) in CONSTANTS.items():
+        add(f"--{name}", type=kind, help=f"{text} (the variant's; of A {getattr(Dynamics, name)})")
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -202,6 +212,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         task,
         seed=args.seed,
         epochs=args.epochs,
+        channels=tuple(args.channels),
         hidden=args.hidden,
         batch=args.batch,
         weight_rate=args.weight_rate,
@@ -216,11 +227,5 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _dynamics(args: argparse.Namespace) -> Dynamics:
-    return Dynamics(
-        steps=args.steps,
-        threshold=args.threshold,
-        decay=args.decay,
-        tau=args.tau,
-        rho=args.rho,
-        clamp=args.clamp,
-    )
+    given = {name: getattr(args, name) for name in CONSTANTS if getattr(args, name) is not None}
+    return replace(VARIANTS[args.variant], readout=args.readout, **given)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-from chipsim.cli.train_options import add_threads, interrupted, real, require_torch, whole
+from chipsim.cli.train_options import add_machine, interrupted, real, require_torch, whole
 from chipsim.train.settings import VARIANTS, ContinualSettings
 
 OPTIONS = {
@@ -16,6 +17,10 @@ OPTIONS = {
     "batch": (1, "images per optimiser step"),
     "rule_images": (0, "images the local rule is trained on after each task"),
     "rule_tasks": (0, "tasks after which it still is"),
+}
+READOUTS = {
+    "membrane": "the last hidden membrane potentials, as the authors do",
+    "integrated": "hidden spikes, in output neurons without reset, as a chip can",
 }
 REALS = {
     "density": (1.0, "share of the synapses in a task's mask"),
@@ -44,6 +49,20 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add(
         "--rule", choices=("hp", "gp"), default="hp", help="with local plasticity, or weights alone"
     )
+    add(
+        "--readout",
+        choices=READOUTS,
+        default=VARIANTS["E"].readout,
+        help="what the output weights read (%(default)s): "
+        + "; ".join(f"{k} {v}" for k, v in READOUTS.items()),
+    )
+    add(
+        "--describe",
+        type=whole(0),
+        metavar="TASK",
+        help="task, from 0, that description and trace are of (the last)",
+    )
+    add("--trace", type=Path, metavar="FILE", help="trace to write (traces/OUT_taskN.npz)")
     add("--limit", type=whole(1), metavar="N", help="train on the first N images only")
     for name, (least, text) in OPTIONS.items():
         default = getattr(ContinualSettings, name)
@@ -53,7 +72,7 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         default = getattr(ContinualSettings, name)
         flag = f"--{name.replace('_', '-')}"
         add(flag, type=real(high=high), default=default, help=f"{text} (%(default)s)")
-    add_threads(parser)
+    add_machine(parser)
     parser.set_defaults(run=run)
 
 
@@ -67,9 +86,12 @@ def run(args: argparse.Namespace) -> int:
         data=args.data,
         out=args.out,
         settings=ContinualSettings(**{name: getattr(args, name) for name in names}),
-        dynamics=VARIANTS["E"],
+        dynamics=replace(VARIANTS["E"], readout=args.readout),
+        task=args.describe,
+        trace=args.trace,
         resume=args.resume,
         threads=args.threads,
+        device=args.device,
     )
     try:
         learnt = train_continual(job)

@@ -9,7 +9,15 @@ from pathlib import Path
 from chipsim.cli.train_options import interrupted, real, whole
 from chipsim.errors import InputError
 from chipsim.train.eprop.rule import FEEDBACKS, FORMS, Optimiser, Rule
-from chipsim.train.eprop.settings import FEEDBACK_DECAY, RATE_TARGET, TASKS, Settings
+from chipsim.train.eprop.settings import (
+    ARITHMETICS,
+    FEEDBACK_DECAY,
+    RATE_TARGET,
+    ROUNDINGS,
+    TASKS,
+    Arithmetic,
+    Settings,
+)
 
 
 def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,12 +31,13 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.set_defaults(run=run)
     add = parser.add_argument
     add("--task", choices=TASKS, required=True, help="what to learn")
-    add("--out", type=Path, metavar="FILE", help="weights to write (models/eprop_TASK.npz)")
+    add("--out", type=Path, metavar="FILE", help="weights to write (models/eprop_TASK.pt)")
     add("--trace", type=Path, metavar="FILE", help="trace to write: inputs of the test trials")
     add("--resume", action="store_true", help="go on with the interrupted run of --out")
     add("--checkpoint-every", type=whole(1), metavar="N", help="keep the run every N iterations")
     add("--test-trials", type=whole(1), default=512, help="fresh trials at the end (%(default)s)")
     _add_training(parser)
+    _add_chip(parser)
     _add_network(parser)
 
 
@@ -42,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = RECIPES[args.task]
     job = Job(
-        out=args.out or Path(f"models/eprop_{args.task.replace('-', '_')}.npz"),
+        out=args.out or Path(f"models/eprop_{args.task.replace('-', '_')}.pt"),
         settings=settings_of(args),
         checkpoint_every=args.checkpoint_every or recipe.checkpoint_every,
         test_trials=args.test_trials,
@@ -79,6 +88,15 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         help="stop when the last 8 batches scored X or less (0: hardly ever)")  # fmt: skip
 
 
+def _add_chip(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--arithmetic", choices=ARITHMETICS,
+        help="float32, or that of a SpiNNaker core (only that for cues-perrett)")  # fmt: skip
+    add("--rounding", choices=ROUNDINGS, default="truncate", help="of S16.15 (%(default)s)")
+    add("--signal-delay", type=whole(0), metavar="STEPS",
+        help="by which the layer gets the error late (float32: 0; on the chip: 2)")  # fmt: skip
+
+
 def _add_network(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--lif", type=whole(0), help="LIF neurons")
@@ -98,6 +116,9 @@ def settings_of(args: argparse.Namespace) -> Settings:
         raise InputError(f"--alif {alif}: the settings of task {args.task} know LIF neurons only")
     if args.curriculum and recipe.task.stages == 1:
         raise InputError(f"--curriculum: task {args.task} has one stage only; cues has four")
+    own: Arithmetic = "s16.15" if recipe.continuous else "float32"
+    arithmetic: Arithmetic = args.arithmetic or own
+    _check_chip(args, arithmetic, recipe.continuous)
     rule = Rule(
         feedback=args.feedback,
         rate_cost=recipe.rate_cost if args.rate_cost is None else args.rate_cost,
@@ -105,6 +126,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         feedback_spread=recipe.feedback_spread[args.feedback],
         feedback_decay=args.feedback_decay,
         gradient=args.gradient,
+        signal_delay=args.signal_delay or (2 if arithmetic == "s16.15" else 0),
     )
     return Settings(
         task=args.task,
@@ -114,9 +136,25 @@ def settings_of(args: argparse.Namespace) -> Settings:
         seed=args.seed,
         iterations=args.iterations or recipe.iterations,
         batch=args.batch or recipe.batch,
-        curriculum=args.curriculum,
+        curriculum=args.curriculum or recipe.curriculum,
         stop_score=recipe.stop_score if args.stop_score is None else args.stop_score,
+        arithmetic=arithmetic,
+        rounding=args.rounding,
+        continuous=recipe.continuous,
     )
+
+
+def _check_chip(args: argparse.Namespace, arithmetic: Arithmetic, continuous: bool) -> None:
+    if continuous and arithmetic == "float32":
+        raise InputError(
+            f"--arithmetic float32: task {args.task} learns at every step, which only s16.15 does"
+        )
+    if arithmetic == "float32" and args.rounding != "truncate":
+        raise InputError(f"--rounding {args.rounding}: is of --arithmetic s16.15")
+    if arithmetic == "s16.15" and args.signal_delay not in (None, 2):
+        raise InputError(
+            f"--signal-delay {args.signal_delay}: on the chip an error comes 2 steps late"
+        )
 
 
 def _optimiser(args: argparse.Namespace, own: Optimiser) -> Optimiser:

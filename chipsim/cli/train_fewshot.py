@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from chipsim.cli.train_options import add_threads, interrupted, real, require_torch, whole
+from chipsim.cli.train_options import add_machine, interrupted, real, require_torch, whole
 from chipsim.train.settings import FewShotSettings
 
 OPTIONS = {
@@ -33,7 +33,7 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add(
         "--out",
         type=Path,
-        default=Path("models/hp_omniglot.pt"),
+        default=Path("models/hp_fewshot.pt"),
         help="checkpoint to write (%(default)s)",
     )
     add(
@@ -48,6 +48,13 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     for name, (least, text) in OPTIONS.items():
         default = getattr(FewShotSettings, name)
         add(f"--{name}", type=whole(least), default=default, help=f"{text} (%(default)s)")
+    add(
+        "--distort",
+        type=real(high=0.5),
+        default=FewShotSettings.distort,
+        metavar="X",
+        help="strength of the random affine maps of the training drawings (%(default)s)",
+    )
     for name, what in (("weight_rate", "weights"), ("rule_rate", "alpha, beta, eta")):
         add(
             f"--{name.replace('_', '-')}",
@@ -55,7 +62,7 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
             default=getattr(FewShotSettings, name),
             help=f"Adam's first rate for {what} (%(default)s)",
         )
-    add_threads(parser)
+    add_machine(parser)
     parser.set_defaults(run=run)
 
 
@@ -64,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     require_torch()
     from chipsim.train.fewshot_job import FewShotJob, train_fewshot
 
-    names = (*OPTIONS, "weight_rate", "rule_rate")
+    names = (*OPTIONS, "distort", "weight_rate", "rule_rate")
     job = FewShotJob(
         data=args.data,
         out=args.out,
@@ -73,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         test_ways=tuple(args.test_ways),
         resume=args.resume,
         threads=args.threads,
+        device=args.device,
     )
     try:
         results = train_fewshot(job)

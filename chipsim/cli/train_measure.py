@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from chipsim.cli.train_options import add_threads, require_torch, whole
+from chipsim.cli.train_options import READOUTS, add_machine, require_torch, whole
 
 
 def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,6 +22,7 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add("checkpoint", type=Path, help="the network (.pt), with its .training.json beside it")
     add("--data", type=Path, required=True, metavar="DIR", help="folder of the idx files")
     add("--limit", type=whole(1), metavar="N", help="use the first N test images only")
+    add("--readout", choices=READOUTS, help="how the output layer answers (as trained)")
     add("--seed", type=whole(0), default=0, help="of the noise (%(default)s)")
     add(
         "--batch",
@@ -31,7 +32,7 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "as the authors test",
     )
     add("--json", action="store_true", help="print JSON instead of a table")
-    add_threads(parser)
+    add_machine(parser)
     parser.set_defaults(run=run)
 
 
@@ -41,11 +42,14 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from chipsim.train.data import read_mnist
+    from chipsim.train.device import choose
     from chipsim.train.robustness import table
     from chipsim.train.trained import read
 
     torch.set_num_threads(args.threads)
-    trained = read(args.checkpoint)
+    trained = read(args.checkpoint, choose(args.device))
+    if args.readout is not None:
+        trained = replace(trained, dynamics=replace(trained.dynamics, readout=args.readout))
     images = read_mnist(args.data, "t10k")
     if args.limit is not None:
         images = images.first(args.limit)
@@ -53,14 +57,14 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         print(f"{args.checkpoint}: {images.count} test images, accuracy in percent")
         shared = "" if args.batch is None else f"  shared by {args.batch}"
-        print(f"{'':24}  running   frozen      off{shared}")
+        print(f"{'':24}  running   frozen      off    steps{shared}")
     for row in table(trained, images, args.seed, args.batch):
         rows.append(asdict(row))
         if not args.json:
             shared = "" if row.adapting is None else f"  {row.adapting:7.2f}"
             print(
                 f"{row.corruption:24}  {row.running:7.2f}  {row.frozen:7.2f}  {row.off:7.2f}"
-                f"{shared}",
+                f"  {row.steps:7.2f}{shared}",
                 flush=True,
             )
     if args.json:

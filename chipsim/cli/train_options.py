@@ -12,6 +12,11 @@ from chipsim.errors import InputError
 
 INTERRUPTED = 130
 
+READOUTS = {
+    "spike_count": "most spikes after all steps",
+    "first_spike": "the first output neuron to fire, when the sample stops",
+}
+
 
 def require_torch() -> None:
     """Raise InputError if torch is missing."""
@@ -32,13 +37,19 @@ def interrupted(unfinished: Path) -> int:
     return INTERRUPTED
 
 
-def add_threads(parser: argparse.ArgumentParser) -> None:
-    """Add the option ``--threads`` of torch."""
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add the options ``--threads`` and ``--device`` of torch."""
     parser.add_argument(
         "--threads",
         type=whole(1),
         default=1,
         help="of torch (%(default)s); other numbers may round differently",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where to compute; auto (default) takes a CUDA GPU where torch finds one",
     )
 
 

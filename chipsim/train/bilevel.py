@@ -80,5 +80,8 @@ def _place(
 
 
 def _parameters(optimiser: torch.optim.Optimizer) -> tuple[list[Tensor], list[Tensor]]:
-    weights, rule = (list(group["params"]) for group in optimiser.param_groups)
+    weights, rule = (
+        [tensor for tensor in group["params"] if tensor.requires_grad]
+        for group in optimiser.param_groups
+    )
     return weights, rule

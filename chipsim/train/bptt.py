@@ -16,12 +16,13 @@ from torch import Tensor
 
 from chipsim.errors import InputError
 from chipsim.train import bilevel, checkpoint
-from chipsim.train.data import CLASSES, Images
-from chipsim.train.explicit import forward_shared
-from chipsim.train.hp import LayerRun, decide, forward
-from chipsim.train.measure import Shared, accuracy, scaled
+from chipsim.train.data import Images
+from chipsim.train.measure import accuracy, scaled
+from chipsim.train.net import Net, forward
+from chipsim.train.readout import decide, loss
 from chipsim.train.settings import Dynamics, EpochRecord, Settings, cosine
-from chipsim.train.state import Training, check_trace, tensors
+from chipsim.train.shared import Shared, forward_shared
+from chipsim.train.state import Bounds, Training, check_trace, tensors
 
 Progress = Callable[[str], None]
 
@@ -50,14 +51,14 @@ def train(
     begun, done_before = time.perf_counter(), len(training.epochs)
     for epoch in range(done_before + 1, settings.epochs + 1):
         epoch_begun = time.perf_counter()
-        loss, train_accuracy = _train_epoch(
+        mean_loss, train_accuracy = _train_epoch(
             training, train_images, held_out, settings, dynamics, epoch
         )
         record = EpochRecord(
             epoch=epoch,
-            loss=loss,
+            loss=mean_loss,
             train=train_accuracy,
-            test=accuracy(training.layers, test_images, dynamics, shared(training, settings)),
+            test=accuracy(training.net, test_images, dynamics, shared(training, settings)),
             trace_bounds=_trace_bounds(training, dynamics),
             seconds=time.perf_counter() - epoch_begun,
         )
@@ -88,9 +89,7 @@ def resume(path: Path, training: Training, settings: Settings, dynamics: Dynamic
     asked = _asked(settings, dynamics)
     history = checkpoint.resume(path, asked, tensors(training), _optimisers(training))
     try:
-        bounds = [tuple(record.pop("trace_bounds")) for record in history]
-        kept = zip(history, bounds, strict=True)
-        training.epochs.extend(EpochRecord(**record, trace_bounds=pair) for record, pair in kept)
+        training.epochs.extend(EpochRecord(**record) for record in history)
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: is no checkpoint of this training: {error}") from None
 
@@ -108,10 +107,10 @@ def shared(training: Training, settings: Settings) -> Shared | None:
     return None if training.carried is None else Shared(training.carried, settings.batch)
 
 
-def _trace_bounds(training: Training, dynamics: Dynamics) -> tuple[float, float]:
+def _trace_bounds(training: Training, dynamics: Dynamics) -> Bounds | None:
     """Return the largest traces: bounds on those of samples, checked, or the carried ones."""
     if training.carried is None:
-        return check_trace(training.layers, dynamics)
+        return check_trace(training.net, dynamics)
     first, second = (float(trace.abs().max()) for trace in training.carried)
     return first, second
 
@@ -157,13 +156,13 @@ def _train_epoch(
             group["lr"] = rate * share
         _trace_bounds(training, dynamics)
         if held_out is None:
-            loss, correct = _train_batch(training, images, chosen, dynamics)
+            batch_loss, correct = _train_batch(training, images, chosen, dynamics)
         else:
             random = np.random.default_rng([settings.seed, epoch, index])
             asked = random.integers(held_out.count, size=min(settings.batch, held_out.count))
             batches_of_both = ((images, chosen), (held_out, asked))
-            loss, correct = _train_bilevel(training, batches_of_both, dynamics)
-        total += loss * len(chosen)
+            batch_loss, correct = _train_bilevel(training, batches_of_both, dynamics)
+        total += batch_loss * len(chosen)
         right += correct
     return total / images.count, 100.0 * right / images.count
 
@@ -174,21 +173,22 @@ def _train_batch(
     chosen: NDArray[np.int64],
     dynamics: Dynamics,
 ) -> tuple[float, int]:
-    """One optimiser step on the mean squared error of the output spike rates."""
-    labels = torch.from_numpy(images.labels[chosen])
-    image = scaled(images.pixels[chosen])
+    """One optimiser step on the loss of the readout; return it and how many answers are right."""
+    carried = None
     if training.carried is None:
-        _, output = forward(*training.layers, image, dynamics)
+        batch_loss, right = _loss_of(training.net, images, chosen, dynamics)
     else:
-        _, output, carried = forward_shared(*training.layers, image, training.carried, dynamics)
-    loss = _loss(output, labels)
+        image, labels = _batch(images, chosen, training.net.device)
+        run, carried = forward_shared(training.net, image, training.carried, dynamics)
+        batch_loss = loss(run.output, labels, dynamics)
+        right = int((decide(run.output, dynamics).classes == labels).sum())
     training.optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    batch_loss.backward()  # type: ignore[no-untyped-call]
     training.optimiser.step()
-    if training.carried is not None:
+    if training.carried is not None and carried is not None:
         for old, new in zip(training.carried, carried, strict=True):
             old.copy_(new)
-    return float(loss.detach()), int((decide(output) == labels).sum())
+    return float(batch_loss.detach()), right
 
 
 def _train_bilevel(
@@ -197,22 +197,29 @@ def _train_bilevel(
     dynamics: Dynamics,
 ) -> tuple[float, int]:
     """One step of the weights on training images, then one of the local rule on held out ones."""
-
-    def loss_of(batch: tuple[Images, NDArray[np.int64]]) -> tuple[Tensor, int]:
-        images, chosen = batch
-        labels = torch.from_numpy(images.labels[chosen])
-        _, output = forward(*training.layers, scaled(images.pixels[chosen]), dynamics)
-        return _loss(output, labels), int((decide(output) == labels).sum())
-
-    loss, correct = loss_of(batches[0])
-    bilevel.inner_step(training.optimiser, loss)
+    training_batch, held_out = batches
+    batch_loss, right = _loss_of(training.net, *training_batch, dynamics)
+    bilevel.inner_step(training.optimiser, batch_loss)
     bilevel.outer_step(
-        training.optimiser, lambda: loss_of(batches[0])[0], lambda: loss_of(batches[1])[0]
+        training.optimiser,
+        lambda: _loss_of(training.net, *training_batch, dynamics)[0],
+        lambda: _loss_of(training.net, *held_out, dynamics)[0],
     )
-    return float(loss.detach()), correct
+    return float(batch_loss.detach()), right
 
 
-def _loss(output: LayerRun, labels: Tensor) -> Tensor:
-    """Return the mean squared error of the output spike rates."""
-    target = torch.nn.functional.one_hot(labels, CLASSES).float()
-    return torch.nn.functional.mse_loss(output.spikes.mean(1), target)
+def _loss_of(
+    net: Net, images: Images, chosen: NDArray[np.int64], dynamics: Dynamics
+) -> tuple[Tensor, int]:
+    """Return the loss of the readout and how many answers are right."""
+    image, labels = _batch(images, chosen, net.device)
+    output = forward(net, image, dynamics).output
+    right = int((decide(output, dynamics).classes == labels).sum())
+    return loss(output, labels, dynamics), right
+
+
+def _batch(
+    images: Images, chosen: NDArray[np.int64], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    labels = torch.from_numpy(images.labels[chosen]).to(device)
+    return scaled(images.pixels[chosen], device), labels

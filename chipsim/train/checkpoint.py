@@ -32,7 +32,7 @@ def write(
     """
     content = {
         "asked": {name: dict(group) for name, group in asked.items()},
-        "tensors": {name: tensor.detach() for name, tensor in tensors.items()},
+        "tensors": {name: tensor.detach().cpu() for name, tensor in tensors.items()},
         "optimisers": {name: each.state_dict() for name, each in optimisers.items()},
         "history": history,
     }

@@ -19,8 +19,9 @@ from chipsim.train.continual import ContinualNet, Task, forward, new_net, new_ta
 from chipsim.train.data import CLASSES, Images
 from chipsim.train.measure import BATCH, scaled
 from chipsim.train.settings import ContinualSettings, Dynamics, Learnt, cosine
+from chipsim.train.state import CPU
 
-PROBE = 1000
+PROBE = 200
 """Test images that are asked after each task; after the last one all are."""
 
 
@@ -37,10 +38,13 @@ class ContinualTraining:
     history: list[Learnt]
 
 
-def start(settings: ContinualSettings, pixels: int) -> ContinualTraining:
-    """Return a fresh run with seeded parameters."""
-    net = new_net(settings, pixels)
-    return ContinualTraining(net, torch.optim.Adam(net.weights), torch.optim.Adam(net.rule()), [])
+def start(
+    settings: ContinualSettings, pixels: int, device: torch.device = CPU
+) -> ContinualTraining:
+    """Return a fresh run with seeded parameters on ``device``."""
+    net = new_net(settings, pixels, device)
+    weights = torch.optim.Adam(net.weights, fused=True)
+    return ContinualTraining(net, weights, torch.optim.Adam(net.rule()), [])
 
 
 def train(
@@ -59,16 +63,16 @@ def train(
     train_images, test_images = data
     pixels = train_images.pixels.shape[1]
     begun, done_before = time.perf_counter(), len(training.history)
-    tasks = [new_task(settings, number, pixels) for number in range(done_before)]
+    met = tasks(training, settings)
     for number in range(done_before, settings.tasks):
         task_begun = time.perf_counter()
-        tasks.append(new_task(settings, number, pixels))
-        _learn_task(training, tasks[number], number, train_images, settings, dynamics)
+        met.append(new_task(settings, number, pixels, training.net.device))
+        _learn_task(training, met[number], number, train_images, settings, dynamics)
         if settings.rule == "hp" and number < settings.rule_tasks:
-            _learn_rule(training, tasks, train_images, settings, dynamics)
+            _learn_rule(training, met, train_images, settings, dynamics)
         last = number == settings.tasks - 1
         asked = test_images if last else test_images.first(PROBE)
-        tests = [accuracy(training.net, task, asked, dynamics) for task in tasks]
+        tests = [accuracy(training.net, task, asked, dynamics) for task in met]
         training.history.append(Learnt(tests, time.perf_counter() - task_begun))
         if checkpoint_path is not None:
             keep(checkpoint_path, training, settings, dynamics)
@@ -80,14 +84,21 @@ def train(
         )
 
 
+def tasks(training: ContinualTraining, settings: ContinualSettings) -> list[Task]:
+    """Return the tasks that ``training`` has learnt."""
+    net = training.net
+    pixels = net.weights[0].shape[1]
+    return [new_task(settings, n, pixels, net.device) for n in range(len(training.history))]
+
+
 def accuracy(net: ContinualNet, task: Task, images: Images, dynamics: Dynamics) -> float:
     """Return the share of ``images`` classified right as ``task``, in percent."""
     right = 0
     with torch.no_grad():
         for first in range(0, images.count, BATCH):
             part = slice(first, first + BATCH)
-            readout = forward(net, task, scaled(images.pixels[part]), dynamics)
-            right += int((readout.argmax(1).numpy() == images.labels[part]).sum())
+            readout = forward(net, task, scaled(images.pixels[part], net.device), dynamics)
+            right += int((readout.argmax(1).cpu().numpy() == images.labels[part]).sum())
     return 100.0 * right / images.count
 
 
@@ -97,7 +108,7 @@ def keep(
     """Write where ``training`` stands to ``path``."""
     history = [asdict(learnt) for learnt in training.history]
     asked = _asked(settings, dynamics)
-    checkpoint.write(path, asked, tensors(training.net), _optimisers(training), history)
+    checkpoint.write(path, asked, training.net.named(), _optimisers(training), history)
 
 
 def resume(
@@ -108,16 +119,8 @@ def resume(
     InputError if there is no such checkpoint, it is damaged, or it is of other settings.
     """
     asked = _asked(settings, dynamics)
-    records = checkpoint.resume(path, asked, tensors(training.net), _optimisers(training))
+    records = checkpoint.resume(path, asked, training.net.named(), _optimisers(training))
     training.history.extend(Learnt(**record) for record in records)
-
-
-def tensors(net: ContinualNet) -> dict[str, Tensor]:
-    """Return the network's tensors under the names of the authors' code."""
-    named = {f"fc{n}.weight": weight for n, weight in enumerate(net.weights, start=1)}
-    for name in ("alpha", "beta", "eta"):
-        named |= {f"{name}{n}": tensor for n, tensor in enumerate(getattr(net, name), start=1)}
-    return named
 
 
 def _learn_task(
@@ -176,12 +179,14 @@ def _step(
     dynamics: Dynamics,
 ) -> None:
     """One step of ``optimiser`` on the mean squared error of the readout."""
-    readout = forward(training.net, task, scaled(images.pixels[chosen]), dynamics)
-    target = torch.nn.functional.one_hot(torch.from_numpy(images.labels[chosen]), CLASSES)
+    where = training.net.device
+    readout = forward(training.net, task, scaled(images.pixels[chosen], where), dynamics)
+    labels = torch.from_numpy(images.labels[chosen]).to(where)
+    target = torch.nn.functional.one_hot(labels, CLASSES)
     loss = torch.nn.functional.mse_loss(readout, target.to(readout.dtype))
-    training.weights.zero_grad()
-    training.rule.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    learning: list[Tensor] = optimiser.param_groups[0]["params"]
+    for tensor, gradient in zip(learning, torch.autograd.grad(loss, learning), strict=True):
+        tensor.grad = gradient
     optimiser.step()
 
 

@@ -16,8 +16,6 @@ from torch import Tensor
 from chipsim.train.hp import Layer, LayerRun, fire, membrane, postsynaptic
 from chipsim.train.settings import Dynamics
 
-Traces = tuple[Tensor, Tensor]
-
 
 @dataclass(frozen=True)
 class State:
@@ -67,7 +65,7 @@ def run(
     """
     own = trace.dim() == 3
     state = at_rest(layer, trace, 1 if own else len(arriving))
-    spikes, posts = [], []
+    spikes, posts, membranes = [], [], []
     for step in range(dynamics.steps):
         x = dynamics.attenuation(step) * arriving[:, step]
         x = x[:, None] if own else x
@@ -75,19 +73,6 @@ def run(
         state, post = learn(layer, x, state, dynamics)
         spikes.append(state.spike.flatten(0, -2))
         posts.append(post.flatten(0, -2))
-    last = LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), state.u.flatten(0, -2))
-    return last, state.trace
-
-
-def forward_shared(
-    hidden: Layer, output: Layer, image: Tensor, traces: Traces, dynamics: Dynamics
-) -> tuple[LayerRun, LayerRun, Traces]:
-    """Run both layers on ``image (samples, pixels)`` with traces shared by all samples.
-
-    Returns both runs and the traces afterwards, without their gradients: they are carried to the
-    next batch.
-    """
-    held = image[:, None].expand(-1, dynamics.steps, -1)
-    first, hidden_trace = run(hidden, held, traces[0], dynamics)
-    second, output_trace = run(output, first.spikes, traces[1], dynamics)
-    return first, second, (hidden_trace.detach(), output_trace.detach())
+        membranes.append(state.u.flatten(0, -2))
+    whole = LayerRun(*(torch.stack(each, 1) for each in (spikes, posts, membranes)))
+    return whole, state.trace

@@ -81,6 +81,11 @@ class FewShotNet(nn.Module):
             eta=self.beta[:ways],
         )
 
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.weight.device
+
     def rule(self) -> list[nn.Parameter]:
         """Return the parameters of the local rule; the others are weights."""
         return [self.alpha, self.beta, self.eta]
@@ -157,6 +162,6 @@ def answer(
     return integrate(layer, query, state, dynamics).u
 
 
-def as_ink(drawings: Characters) -> Tensor:
-    """Return 8-bit drawings as float32 in [0, 1]."""
-    return torch.from_numpy(drawings.astype(np.float32)) / 255.0
+def as_ink(drawings: Characters, device: torch.device) -> Tensor:
+    """Return 8-bit drawings as float32 in [0, 1] on ``device``."""
+    return torch.from_numpy(drawings.astype(np.float32)).to(device) / 255.0

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from chipsim.errors import InputError
-from chipsim.train import fewshot_training, save
+from chipsim.train import device, fewshot_export, fewshot_training, save
 from chipsim.train.bptt import Progress, print_progress
 from chipsim.train.fewshot_training import FewShotResult
-from chipsim.train.files import check_suffix, torch_bytes, write_bytes
+from chipsim.train.files import check_suffix
 from chipsim.train.omniglot import DRAWERS, read_omniglot
 from chipsim.train.settings import FewShotSettings
 
@@ -31,6 +31,7 @@ class FewShotJob:
     test_ways: tuple[int, ...]
     resume: bool = False
     threads: int = 1
+    device: str = "auto"
 
     @property
     def unfinished(self) -> Path:
@@ -41,15 +42,15 @@ class FewShotJob:
 def train_fewshot(job: FewShotJob, progress: Progress = print_progress) -> list[FewShotResult]:
     """Train on Omniglot's background set and test on its evaluation set (unseen alphabets).
 
-    Writes ``job.out`` (the state_dict of `chipsim.train.fewshot.FewShotNet`) and the training
-    record (``.training.json``).  InputError for bad data, paths or settings.
+    Writes the models of `chipsim.train.fewshot_export.save_models` and the training record
+    (``.training.json``).  InputError for bad data, paths or settings.
     """
     _check(job)
     torch.set_num_threads(job.threads)
     background = read_omniglot(job.data, "background", job.cache)
     evaluation = read_omniglot(job.data, "evaluation", job.cache)
     _check_characters(job, min(len(background), len(evaluation)))
-    training = fewshot_training.start(job.settings)
+    training = fewshot_training.start(job.settings, device.choose(job.device))
     if job.resume:
         fewshot_training.resume(job.unfinished, training, job.settings)
         progress(f"resumed after update {training.history[-1].updates}")
@@ -60,7 +61,8 @@ def train_fewshot(job: FewShotJob, progress: Progress = print_progress) -> list[
         fewshot_training.test(training.net, evaluation, job.settings, ways)
         for ways in job.test_ways
     ]
-    write_bytes(job.out, torch_bytes(training.net.state_dict()))
+    state = {key: tensor.numpy() for key, tensor in save.plain(training.net.state_dict()).items()}
+    fewshot_export.save_models(job.out, state, evaluation, job.test_ways, job.settings.shots)
     record = {
         "format": "chipsim-training-1",
         "rule": "hp few-shot",
@@ -72,6 +74,7 @@ def train_fewshot(job: FewShotJob, progress: Progress = print_progress) -> list[
         "seconds": sum(progressed.seconds for progressed in training.history),
         "torch": save.torch_version(),
         "threads": job.threads,
+        "device": training.net.device.type,
     }
     save.save_record(job.out.with_suffix(".training.json"), record)
     job.unfinished.unlink(missing_ok=True)

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from chipsim.train import checkpoint
 from chipsim.train.bptt import Progress, print_progress
+from chipsim.train.distort import distorted
 from chipsim.train.fewshot import FewShotNet, answer, as_ink, draw_episodes, joined
 from chipsim.train.omniglot import SIDE, Characters
 from chipsim.train.settings import VARIANTS, Dynamics, FewShotSettings, Progressed, cosine
+from chipsim.train.state import CPU
 
 REPORT = 100
 """Updates between progress lines and checkpoints."""
@@ -55,10 +57,10 @@ def dynamics(settings: FewShotSettings) -> Dynamics:
     return replace(VARIANTS["D"], steps=settings.ways * settings.shots + 1)
 
 
-def start(settings: FewShotSettings) -> FewShotTraining:
-    """Return a fresh run with seeded parameters."""
+def start(settings: FewShotSettings, device: torch.device = CPU) -> FewShotTraining:
+    """Return a fresh run with seeded parameters on ``device``."""
     generator = torch.Generator().manual_seed(settings.seed)
-    net = FewShotNet(settings.ways, settings.channels, generator)
+    net = FewShotNet(settings.ways, settings.channels, generator).to(device)
     rule = net.rule()
     weights = [p for p in net.parameters() if all(p is not other for other in rule)]
     # The learning rates follow the schedule: `train` sets them before every update.
@@ -129,7 +131,7 @@ def test(
     with torch.no_grad():
         features = torch.cat(
             [
-                net(as_ink(drawings[first : first + IMAGES_AT_ONCE]))
+                net(as_ink(drawings[first : first + IMAGES_AT_ONCE], net.device))
                 for first in range(0, len(drawings), IMAGES_AT_ONCE)
             ]
         )
@@ -138,7 +140,8 @@ def test(
             places = (episodes.support, episodes.query)
             for plastic, found in hits.items():
                 membranes = _answers(net, features, episodes.shown, places, settings, plastic)
-                found.append(float((membranes.argmax(2).numpy() == episodes.asked).mean()))
+                chosen = membranes.argmax(2).cpu().numpy()
+                found.append(float((chosen == episodes.asked).mean()))
     return FewShotResult(
         ways=ways,
         groups=TEST_GROUPS,
@@ -183,11 +186,13 @@ def _update(
         np.concatenate([episodes.support, episodes.query], axis=1), return_inverse=True
     )
     where = where.reshape(len(episodes.shown), -1)
-    features = training.net(as_ink(turned.reshape(-1, SIDE, SIDE)[used]))
+    ink = as_ink(turned.reshape(-1, SIDE, SIDE)[used], training.net.device)
+    ink = distorted(ink, settings.distort, random)
+    features = training.net(ink)
     split = episodes.support.shape[1]
     places = (where[:, :split], where[:, split:])
     membranes = _answers(training.net, features, episodes.shown, places, settings)
-    asked = torch.from_numpy(episodes.asked)
+    asked = torch.from_numpy(episodes.asked).to(training.net.device)
     loss = torch.nn.functional.cross_entropy(membranes.flatten(0, 1), asked.flatten())
     training.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -205,6 +210,8 @@ def _answers(
     plastic: bool = True,
 ) -> Tensor:
     """Answer the queries; ``places`` are where support and query are in ``features``."""
-    support, query = (features[torch.from_numpy(rows)] for rows in places)
+    where = features.device
+    support, query = (features[torch.from_numpy(rows).to(where)] for rows in places)
     layer = net.plastic_layer(len(np.unique(shown)))
-    return answer(layer, support, torch.from_numpy(shown), query, dynamics(settings), plastic)
+    classes = torch.from_numpy(shown).to(where)
+    return answer(layer, support, classes, query, dynamics(settings), plastic)

@@ -52,13 +52,18 @@ class Layer:
 class LayerRun:
     """What a layer did: ``spikes`` and ``posts`` are ``(samples, steps, n_post)``.
 
-    ``posts`` is the postsynaptic factor; ``membrane (samples, n_post)`` the membrane potential of
-    the last step, before reset.
+    ``posts`` is the postsynaptic factor; ``membranes`` the membrane potentials before reset, in
+    the same shape.
     """
 
     spikes: Tensor
     posts: Tensor
-    membrane: Tensor
+    membranes: Tensor
+
+    @property
+    def membrane(self) -> Tensor:
+        """The membrane potentials of the last step, ``(samples, n_post)``."""
+        return self.membranes[:, -1]
 
 
 class _Spike(torch.autograd.Function):
@@ -120,7 +125,7 @@ def run_static(layer: Layer, image: Tensor, dynamics: Dynamics) -> LayerRun:
     weighted = image @ layer.weight.T
     gain = None if layer.silent else _recall(layer, image * image)
     u = spike = recalled = torch.zeros_like(weighted)
-    spikes, posts = [], []
+    spikes, posts, membranes = [], [], []
     for step in range(dynamics.steps):
         d = dynamics.attenuation(step)
         current = d * weighted + layer.bias
@@ -132,7 +137,8 @@ def run_static(layer: Layer, image: Tensor, dynamics: Dynamics) -> LayerRun:
         recalled = dynamics.rho * recalled + d * post
         spikes.append(spike)
         posts.append(post)
-    return LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), u)
+        membranes.append(u)
+    return LayerRun(*(torch.stack(each, 1) for each in (spikes, posts, membranes)))
 
 
 def run_spiking(layer: Layer, arriving: Tensor, dynamics: Dynamics) -> LayerRun:
@@ -143,15 +149,16 @@ def run_spiking(layer: Layer, arriving: Tensor, dynamics: Dynamics) -> LayerRun:
     u = spike = torch.zeros_like(driven[:, 0])
     spikes: list[Tensor] = []
     posts: list[Tensor] = []
-    for step in range(dynamics.steps):
-        current = driven[:, step]
+    membranes: list[Tensor] = []
+    for step, current in enumerate(driven.unbind(1)):
         if posts and recall is not None:
             current = current + (recall[step] * torch.stack(posts, 1)).sum(1)
         u = membrane(dynamics, u, spike, current)
         spike = fire(dynamics, u)
         spikes.append(spike)
         posts.append(postsynaptic(dynamics, u, layer.eta))
-    return LayerRun(torch.stack(spikes, 1), torch.stack(posts, 1), u)
+        membranes.append(u)
+    return LayerRun(*(torch.stack(each, 1) for each in (spikes, posts, membranes)))
 
 
 def _recall_pairs(layer: Layer, x: Tensor, dynamics: Dynamics) -> list[Tensor]:
@@ -169,18 +176,10 @@ def _recall_pairs(layer: Layer, x: Tensor, dynamics: Dynamics) -> list[Tensor]:
     ]
 
 
-def forward(
-    hidden: Layer, output: Layer, image: Tensor, dynamics: Dynamics
-) -> tuple[LayerRun, LayerRun]:
-    """Run both layers on ``image (samples, pixels)`` of values in [0, 1], with plasticity."""
-    first = run_static(hidden, image, dynamics)
-    return first, run_spiking(output, first.spikes, dynamics)
-
-
 def attenuations(dynamics: Dynamics, like: Tensor) -> Tensor:
     """Return ``d_t`` of all steps, shape ``(steps,)``, in the type of ``like``."""
     factors = [dynamics.attenuation(step) for step in range(dynamics.steps)]
-    return torch.tensor(factors, dtype=like.dtype)
+    return torch.tensor(factors, dtype=like.dtype, device=like.device)
 
 
 def fading(dynamics: Dynamics, like: Tensor) -> Tensor:
@@ -192,33 +191,26 @@ def fading(dynamics: Dynamics, like: Tensor) -> Tensor:
         [dynamics.rho ** (t - 1 - s) if s < t else 0.0 for s in range(dynamics.steps)]
         for t in range(dynamics.steps)
     ]
-    return torch.tensor(rows, dtype=like.dtype)
+    return torch.tensor(rows, dtype=like.dtype, device=like.device)
 
 
-def decide(run: LayerRun) -> Tensor:
-    """Return the class of each sample: most spikes; then highest final membrane; then lowest index.
-
-    Shape ``(samples,)``.  This is the readout ``spike_count`` of `chipsim.network.Network`.
-    """
-    counts = run.spikes.sum(1)
-    leading = counts == counts.amax(1, keepdim=True)
-    return run.membrane.masked_fill(~leading, -math.inf).argmax(1)
-
-
-def trace_bound(layer: Layer, dynamics: Dynamics) -> float:
+def trace_bound(layer: Layer, dynamics: Dynamics, run: LayerRun | None = None) -> float:
     """Return a bound on every ``|H|`` for presynaptic activity in [0, 1], whatever the sample.
 
-    ``|H_t| <= sum over s < t of rho^(t-1-s) d_s max|beta|``, since ``|tanh|`` and softmax are at
-    most 1; infinite for a linear postsynaptic factor.  Where this is at most the clamp, the clamp
-    never acts and the functions here are exact.
+    ``|H_t| <= sum over s < t of rho^(t-1-s) d_s max|beta| |post_s|``, and ``|tanh|`` and softmax
+    are at most 1; a linear postsynaptic factor has no bound but that of the ``run`` in question.
+    Where this is at most the clamp, the clamp never acts and the functions here are exact.
     """
-    if dynamics.post == "linear":
-        return math.inf
-    reached = highest = 0.0
-    for step in range(dynamics.steps):
-        reached = dynamics.rho * reached + dynamics.attenuation(step)
-        highest = max(highest, reached)
-    return highest * float(layer.beta.detach().abs().max())
+    if run is not None:
+        sizes = run.posts.detach().abs().unbind(1)
+    else:
+        largest = math.inf if dynamics.post == "linear" else 1.0
+        sizes = (torch.tensor(largest, dtype=torch.float64),) * dynamics.steps
+    reached = highest = torch.zeros_like(sizes[0])
+    for step, size in enumerate(sizes):
+        reached = dynamics.rho * reached + dynamics.attenuation(step) * size
+        highest = torch.maximum(highest, reached)
+    return float(highest.max()) * float(layer.beta.detach().abs().max())
 
 
 def mean_trace(layer: Layer, arriving: Tensor, posts: Tensor, dynamics: Dynamics) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from chipsim.errors import InputError
 from chipsim.load.traces import write_trace
 from chipsim.network import Trace
-from chipsim.train import bptt, measure, save
+from chipsim.train import bptt, description, device, measure, save
 from chipsim.train.data import Images, read_mnist
 from chipsim.train.files import check_suffix, make_folder
 from chipsim.train.settings import Dynamics, Settings, Summary
@@ -28,7 +28,8 @@ class Job:
     """What to train on and where to.
 
     ``out`` is the checkpoint (``.pt``); description, record and unfinished run are beside it.
-    ``trace`` (``.npz``) takes the first test images, or is None for the folder ``traces``.
+    ``trace`` (``.npz``) takes the first test images, or is None for the folder ``traces``;
+    ``device`` is as `chipsim.train.device.choose` has it.
     """
 
     data: Path
@@ -38,6 +39,7 @@ class Job:
     dynamics: Dynamics
     resume: bool = False
     threads: int = 1
+    device: str = "auto"
 
     @property
     def unfinished(self) -> Path:
@@ -59,7 +61,8 @@ def train_hp(job: Job, progress: bptt.Progress = bptt.print_progress) -> Summary
         train_images = train_images.first(job.settings.limit)
     trace = _write_test_trace(job, test_images)
 
-    training = start(job.settings, job.dynamics, train_images.pixels.shape[1])
+    where = device.choose(job.device)
+    training = start(job.settings, job.dynamics, train_images.pixels.shape[1], where)
     if job.resume:
         bptt.resume(job.unfinished, training, job.settings, job.dynamics)
         progress(f"resumed after epoch {len(training.epochs)} of {job.settings.epochs}")
@@ -75,12 +78,11 @@ def _finish(job: Job, training: Training, images: tuple[Images, Images], trace: 
     samples = train_images.first(STORED_TRACE_SAMPLES)
     traces = training.carried
     if traces is None:
-        traces = measure.stored_traces(training.layers, samples, job.dynamics)
+        traces = measure.stored_traces(training.net, samples, job.dynamics)
     shared = bptt.shared(training, job.settings)
-    summary = measure.summarise(training.layers, traces, test_images, job.dynamics, shared)
-    sizes = (train_images.pixels.shape[1], job.settings.hidden)
-    save.save_weights(job.out, training.layers, traces)
-    save.save_description(job.out.with_suffix(".yaml"), sizes, job.dynamics, trace)
+    summary = measure.summarise(training.net, traces, test_images, job.dynamics, shared)
+    save.save_weights(job.out, training.net, traces)
+    description.save_image_network(job.out.with_suffix(".yaml"), training.net, job.dynamics, trace)
     record = _record(job, training, images, summary) | {"stored_trace_samples": samples.count}
     save.save_record(job.out.with_suffix(".training.json"), record)
     job.unfinished.unlink(missing_ok=True)
@@ -103,6 +105,7 @@ def _record(
         "seconds": sum(epoch.seconds for epoch in training.epochs),
         "torch": save.torch_version(),
         "threads": job.threads,
+        "device": training.net.device.type,
     }
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from chipsim.errors import InputError
 from chipsim.train.data import Images
-from chipsim.train.measure import Shared, accuracy, stopped
+from chipsim.train.measure import accuracy, answers, stopped
+from chipsim.train.shared import Shared
 from chipsim.train.trained import Trained
 
 NOISE_LEVELS = (0.1, 0.2, 0.245, 0.3)
@@ -28,6 +29,7 @@ class Row:
 
     ``running``, ``frozen`` and ``off`` are one sample at a time: every sample has its own trace.
     ``adapting`` is with the stored traces shared by batches and carried on; None if not asked for.
+    ``steps`` are those until the decision, in the mean, running.
     """
 
     corruption: str
@@ -35,6 +37,7 @@ class Row:
     frozen: float
     off: float
     adapting: float | None
+    steps: float
 
 
 def corrupted(images: Images, seed: int) -> Iterator[tuple[str, Images]]:
@@ -69,23 +72,24 @@ def table(trained: Trained, images: Images, seed: int, batch: int | None = None)
     at the stored ones for each corruption, as the authors test.  InputError if the images are of
     another size than those trained on.
     """
-    pixels, wanted = images.pixels.shape[1], trained.layers[0].weight.shape[1]
+    pixels, wanted = images.pixels.shape[1], trained.net.pixels
     if pixels != wanted:
         raise InputError(
             f"the images have {pixels} pixels, the network was trained on {wanted}; give --data of "
             "the same kind"
         )
-    still, without = stopped(trained.layers, trained.traces)
+    net, dynamics = trained.net, trained.dynamics
+    still, without = stopped(net, trained.traces)
     shared = None if batch is None else Shared(trained.traces, batch)
     for name, corrupt in corrupted(images, seed):
+        running = answers(net, corrupt, dynamics)
         yield Row(
             corruption=name,
-            running=accuracy(trained.layers, corrupt, trained.dynamics),
-            frozen=accuracy(still, corrupt, trained.dynamics),
-            off=accuracy(without, corrupt, trained.dynamics),
-            adapting=None
-            if shared is None
-            else accuracy(trained.layers, corrupt, trained.dynamics, shared),
+            running=running.accuracy,
+            frozen=accuracy(still, corrupt, dynamics),
+            off=accuracy(without, corrupt, dynamics),
+            adapting=None if shared is None else accuracy(net, corrupt, dynamics, shared),
+            steps=running.steps,
         )
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+Readout = Literal["spike_count", "first_spike", "membrane", "integrated"]
+"""How the output layer answers; see `chipsim.train.readout` and, for the latter two,
+`chipsim.train.continual`."""
 
 
 def cosine(done: int, total: int) -> float:
@@ -19,7 +23,10 @@ class Dynamics:
     ``reset`` is how a spike lowers the membrane potential, ``post`` the postsynaptic factor of the
     trace (``"tanh"`` of ``u / theta - eta``, ``"linear"`` without the tanh, ``"softmax"`` of
     ``u - eta`` over the layer) and ``sign`` that of its update; see `chipsim.train.hp`.  ``tau``
-    None means no attenuation, ``clamp`` None an unbounded trace.  The defaults are variant A.
+    None means no attenuation, ``clamp`` None an unbounded trace; with ``positive_rates`` a
+    negative beta counts as 0.  ``plastic`` says which of an image network's layers are; the output
+    layer is neither plastic nor attenuated where the hidden layer alone is.  ``readout`` is how the
+    output layer answers.  The defaults are variant A.
     """
 
     steps: int = 10
@@ -31,6 +38,13 @@ class Dynamics:
     reset: Literal["subtract", "zero"] = "subtract"
     post: Literal["tanh", "linear", "softmax"] = "tanh"
     sign: Literal[1, -1] = 1
+    positive_rates: bool = False
+    plastic: Literal["both", "hidden"] = "both"
+    readout: Readout = "spike_count"
+
+    def of_output(self) -> Dynamics:
+        """Return the constants of an image network's output layer."""
+        return self if self.plastic == "both" else replace(self, tau=None)
 
     def attenuation(self, step: int) -> float:
         """``d_t`` of step ``step``."""
@@ -40,19 +54,27 @@ class Dynamics:
 VARIANTS = {
     "A": Dynamics(),
     "A fault tolerance": Dynamics(steps=5, threshold=0.4, rho=0.99),
-    "B": Dynamics(threshold=0.3, decay=0.6, clamp=2.0, post="linear", sign=-1),
+    "B": Dynamics(threshold=0.3, decay=0.6, clamp=2.0, post="linear", sign=-1, plastic="hidden"),
     "C": Dynamics(
-        threshold=0.45, decay=0.75, tau=30.0, rho=0.9, reset="zero", post="linear", sign=-1
+        threshold=0.45,
+        decay=0.75,
+        tau=30.0,
+        rho=0.9,
+        reset="zero",
+        post="linear",
+        sign=-1,
+        positive_rates=True,
+        plastic="hidden",
     ),
     "D": Dynamics(
         6, threshold=0.5, decay=0.2, tau=None, rho=0.99, clamp=None, reset="zero", post="softmax"
     ),
-    "E": Dynamics(3, threshold=0.5, decay=0.8, tau=50.0, rho=0.8, clamp=None),
+    "E": Dynamics(3, threshold=0.5, decay=0.8, tau=50.0, rho=0.8, clamp=None, readout="membrane"),
 }
 """The variants of the authors' code (published; the letters are of this project).
 
-A: fully connected demo.  B, C: the plastic layer of their MNIST and Fashion-MNIST convolutional
-networks (C also keeps beta >= 0).  D: few-shot learning.  E: continual learning.
+A: fully connected demo.  B, C: their MNIST and Fashion-MNIST convolutional networks.  D: few-shot
+learning.  E: continual learning.
 """
 
 
@@ -67,6 +89,9 @@ class Settings:
     in the authors' code, one H is shared by a batch and carried from batch to batch
     (``"batch"``, for comparison: a chip that sees one sample at a time cannot do that).
 
+    ``channels`` are those of 3 x 3 spiking convolutions, each followed by a 2 x 2 average pooling,
+    in front of the ``hidden`` neurons; none makes a fully connected network.
+
     ``weight_rate`` and ``rule_rate`` are Adam's first learning rates for weights and biases and
     for the local rule (alpha, beta, eta); both fall to 0 along a half cosine.  ``alpha`` is where
     both layers' alpha starts; beta and eta start uniform in ``[0, rule_spread)``; the output
@@ -80,6 +105,7 @@ class Settings:
 
     seed: int = 0
     epochs: int = 10
+    channels: tuple[int, ...] = ()
     hidden: int = 512
     batch: int = 100
     weight_rate: float = 1e-3
@@ -105,6 +131,7 @@ beyond the reach of the surrogate gradient, unless they start with small weights
 class EpochRecord:
     """How an epoch went: mean loss, accuracies in percent, largest possible trace per layer.
 
+    ``trace_bounds`` is None where the postsynaptic factor is linear and every batch is checked.
     ``train`` is measured on the batches while they are trained on; ``test`` on the whole test
     set afterwards, with plasticity running.
     """
@@ -113,7 +140,7 @@ class EpochRecord:
     loss: float
     train: float
     test: float
-    trace_bounds: tuple[float, float]
+    trace_bounds: tuple[float, float] | None
     seconds: float
 
 
@@ -122,13 +149,15 @@ class Summary:
     """What the trained network does on the whole test set.
 
     Accuracies in percent, with plasticity ``running``, ``frozen`` at the stored trace and
-    ``off``; ``hidden_spikes`` per sample, ``rule`` the learnt alpha, beta and eta in figures.
+    ``off``; ``hidden_spikes`` per sample and ``steps`` taken until the decision, ``rule`` the
+    learnt alpha, beta and eta in figures.
     """
 
     running: float
     frozen: float
     off: float
     hidden_spikes: float
+    steps: float
     rule: dict[str, float] = field(default_factory=dict)
 
 
@@ -137,17 +166,19 @@ class FewShotSettings:
     """Settings of one few-shot training run (variant D); equal settings end in equal weights.
 
     An update of the optimiser sees ``groups`` times ``shots + queries`` drawings of each of
-    ``ways`` characters, in episodes where each drawing takes its turn in being shown.  The
-    learning rates fall to 0 along a half cosine over ``updates``.
+    ``ways`` characters, in episodes where each drawing takes its turn in being shown.  ``distort``
+    is the strength of the random affine map that every drawing is seen through in training; see
+    `chipsim.train.distort`.  The learning rates fall to 0 along a half cosine over ``updates``.
     """
 
     seed: int = 0
     ways: int = 20
     shots: int = 1
-    channels: int = 64
-    updates: int = 5000
+    channels: int = 32
+    updates: int = 8000
     groups: int = 1
     queries: int = 4
+    distort: float = 0.1
     weight_rate: float = 2e-3
     rule_rate: float = 1e-3
 
@@ -192,7 +223,7 @@ class ContinualSettings:
 class Learnt:
     """After a task: test accuracy in percent as each task met so far, seconds it took.
 
-    After the last task on all test images, before on the first 1,000.
+    After the last task on all test images, before on the first 200.
     """
 
     test: list[float]

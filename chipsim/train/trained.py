@@ -4,62 +4,68 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from chipsim.errors import InputError
-from chipsim.train.explicit import Traces
 from chipsim.train.hp import Layer
-from chipsim.train.save import KEYS
+from chipsim.train.net import Convolution, Net
+from chipsim.train.save import CONVOLUTION_KEYS, KEYS
 from chipsim.train.settings import Dynamics, Settings
-from chipsim.train.state import Layers
+from chipsim.train.shared import Traces
+from chipsim.train.state import CPU
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Layers, stored traces, constants and settings of a finished training run."""
+    """Network, stored traces, constants and settings of a finished training run."""
 
-    layers: Layers
+    net: Net
     traces: Traces
     dynamics: Dynamics
     settings: Settings
 
 
-def read(path: Path) -> Trained:
-    """Read the checkpoint ``path`` (``.pt``) and the training record beside it.
+def read(path: Path, device: torch.device = CPU) -> Trained:
+    """Read the checkpoint ``path`` (``.pt``) onto ``device``, and the training record beside it.
 
     InputError if one is missing, damaged or not written by ``chipsim train hp``.
     """
-    state = _read_state(path)
+    state = _read_state(path, device)
     record_path = path.with_suffix(".training.json")
     record = _read_record(record_path)
     try:
         dynamics = Dynamics(**record["dynamics"])
         settings = Settings(**record["settings"])
+        settings = replace(settings, channels=tuple(settings.channels))
     except (KeyError, TypeError) as error:
         raise InputError(
             f"{record_path}: is no record of `chipsim train hp` ({error}); train again"
         ) from None
     try:
-        first, second = (_layer(state, number) for number in (1, 2))
+        convolutions = [
+            Convolution(**{name: state[key.format(n)] for name, key in CONVOLUTION_KEYS.items()})
+            for n in range(1, len(settings.channels) + 1)
+        ]
+        net = Net(tuple(convolutions), _layer(state, 1), _layer(state, 2))
         traces = (state["hebb1"], state["hebb2"])
     except KeyError as error:
         raise InputError(
             f"{path}: has no tensor {error}; needed are those that `chipsim train hp` writes"
         ) from None
-    return Trained((first, second), traces, dynamics, settings)
+    return Trained(net, traces, dynamics, settings)
 
 
 def _layer(state: dict[str, Any], number: int) -> Layer:
     return Layer(**{item.name: state[KEYS[item.name].format(number)] for item in fields(Layer)})
 
 
-def _read_state(path: Path) -> dict[str, Any]:
+def _read_state(path: Path, device: torch.device) -> dict[str, Any]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint; `chipsim train hp` writes one") from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:

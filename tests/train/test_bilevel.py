@@ -58,7 +58,7 @@ def test_learns(sets):
     training = trained(sets, SETTINGS)
     fresh = start(SETTINGS, Dynamics(), SIDE * SIDE)
     assert training.epochs[-1].test > 70.0
-    for layer, old in zip(training.layers, fresh.layers, strict=True):
+    for layer, old in zip(training.net.layers, fresh.net.layers, strict=True):
         assert all(not torch.equal(vars(layer)[name], vars(old)[name]) for name in vars(old))
 
 
@@ -70,8 +70,8 @@ def test_weights_never_follow_the_held_out_images(sets):
     for rate, same in ((0.0, True), (1e-3, False)):
         settings = replace(SETTINGS, epochs=1, rule_rate=rate)
         one, two = (trained((part, test), settings) for part in (images, other))
-        assert torch.equal(one.layers[1].beta, two.layers[1].beta) == same
-        assert torch.equal(one.layers[1].weight, two.layers[1].weight) == same
+        assert torch.equal(one.net.layers[1].beta, two.net.layers[1].beta) == same
+        assert torch.equal(one.net.layers[1].weight, two.net.layers[1].weight) == same
 
 
 @pytest.mark.parametrize(

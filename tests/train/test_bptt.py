@@ -65,7 +65,7 @@ def test_learning_rates_fall_along_half_a_cosine(sets, monkeypatch):
 def test_trace_is_checked_before_every_step(sets, monkeypatch, value):
     def grow(training):
         with torch.no_grad():
-            training.layers[1].beta.fill_(value)
+            training.net.layers[1].beta.fill_(value)
 
     training, steps, error = watch(sets, monkeypatch, after=grow)
     assert "beyond the clamp of 4" in str(error)
@@ -79,10 +79,10 @@ def test_loss_is_the_squared_error_of_the_rates(sets):
     chosen = np.arange(20)
     with torch.no_grad():
         image = torch.tensor(train_images.pixels[chosen] / 255.0, dtype=torch.float32)
-        rates = bptt.forward(*training.layers, image, Dynamics())[1].spikes.mean(1).numpy()
+        rates = bptt.forward(training.net, image, Dynamics()).output.spikes.mean(1).numpy()
     wanted = np.mean((rates - np.eye(10)[train_images.labels[chosen]]) ** 2)
-    before = [t.detach().clone() for layer in training.layers for t in vars(layer).values()]
+    before = [t.detach().clone() for layer in training.net.layers for t in vars(layer).values()]
     loss, _ = bptt._train_batch(training, train_images, chosen, Dynamics())
-    after = [t for layer in training.layers for t in vars(layer).values()]
+    after = [t for layer in training.net.layers for t in vars(layer).values()]
     assert loss == pytest.approx(wanted, rel=1e-5)
     assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))

@@ -91,7 +91,8 @@ def test_learns_task_after_task(sets, rule):
 
 def make_job(folder, **changes) -> ContinualJob:
     data = write_set(folder / "data", train=100, test=50)
-    return replace(ContinualJob(data, folder / "models" / "net.pt", SETTINGS, E), **changes)
+    job = ContinualJob(data, folder / "models" / "net.pt", SETTINGS, E, trace=folder / "t.npz")
+    return replace(job, **changes)
 
 
 def test_job_resumes_to_the_same_bytes(tmp_path):
@@ -119,8 +120,11 @@ def test_command(tmp_path, capsys):
     job = make_job(tmp_path)
     parser = argparse.ArgumentParser()
     cli.add_parser(parser.add_subparsers())
-    words = ["--data", str(job.data), "--out", str(job.out), "--tasks", "2", "--hidden", "8"]
-    args = parser.parse_args(["train", "hp-continual", *words, "--limit", "60", "--rule", "gp"])
+    paths = ["--data", str(job.data), "--out", str(job.out), "--trace", str(job.trace)]
+    words = [*paths, "--tasks", "2", "--hidden", "8", "--readout", "integrated"]
+    args = parser.parse_args(
+        ["train", "hp-continual", *words, "--limit", "60", "--rule", "gp", "--describe", "0"]
+    )
     assert args.run(args) == 0
     out, err = capsys.readouterr()
     assert "2 tasks, test accuracy" in out
@@ -128,3 +132,4 @@ def test_command(tmp_path, capsys):
     record = json.loads(job.out.with_suffix(".training.json").read_text())
     assert record["images"] == {"train": 60, "test": 50}
     assert record["rule"] == "gp continual"
+    assert (record["described_task"], record["dynamics"]["readout"]) == (0, "integrated")

@@ -47,10 +47,10 @@ def run(*words):
 @pytest.mark.parametrize("task", SMALL)
 @pytest.mark.parametrize("feedback", ["random", "symmetric", "adaptive"])
 def test_writes_every_file(tmp_path, capsys, task, feedback):
-    out = tmp_path / "models" / "net.npz"
+    out = tmp_path / "models" / "net.pt"
     assert run(*words_of(task, out, "--feedback", feedback)) == 0
     written = {p.name for p in out.parent.iterdir()}
-    assert written == {"net.npz", "net.training.json", "net.yaml"}
+    assert written == {"net.pt", "net.training.json", "net.yaml"}
 
     record = json.loads((out.parent / "net.training.json").read_text())
     iterations = int(SMALL[task][1])
@@ -76,7 +76,7 @@ def test_writes_every_file(tmp_path, capsys, task, feedback):
 
 
 def test_same_seed_same_bytes_other_seed_other_weights(tmp_path):
-    outs = [tmp_path / f"{name}.npz" for name in "abc"]
+    outs = [tmp_path / f"{name}.pt" for name in "abc"]
     for out, seed in zip(outs, (4, 4, 5), strict=True):
         assert run(*words_of("cues", out, "--seed", seed)) == 0
     one, same, other = (out.read_bytes() for out in outs)
@@ -96,7 +96,7 @@ def interrupt_after(count, monkeypatch):
 
 @pytest.mark.parametrize("task", SMALL)
 def test_an_interrupted_run_resumed_ends_in_the_same_bytes(tmp_path, monkeypatch, capsys, task):
-    whole, parts = tmp_path / "whole.npz", tmp_path / "parts.npz"
+    whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
     options = ["--checkpoint-every", "1", "--feedback", "adaptive"]
     assert run(*words_of(task, whole, *options)) == 0
     with monkeypatch.context() as patch:
@@ -115,7 +115,7 @@ def test_an_interrupted_run_resumed_ends_in_the_same_bytes(tmp_path, monkeypatch
 
 
 def test_a_curriculum_goes_on_where_it_was(tmp_path, monkeypatch):
-    whole, parts = tmp_path / "whole.npz", tmp_path / "parts.npz"
+    whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
     options = ["--curriculum", "--checkpoint-every", "1", "--iterations", "8"]
     monkeypatch.setattr("chipsim.train.eprop.training.CURRICULUM_SCORE", 0.5)
     assert run(*words_of("cues", whole, *options)) == 0
@@ -130,7 +130,7 @@ def test_a_curriculum_goes_on_where_it_was(tmp_path, monkeypatch):
 
 def test_interrupted_before_the_first_checkpoint(tmp_path, monkeypatch, capsys):
     interrupt_after(0, monkeypatch)
-    assert run(*words_of("pattern", tmp_path / "net.npz")) == 130
+    assert run(*words_of("pattern", tmp_path / "net.pt")) == 130
     assert "interrupted" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -138,7 +138,7 @@ def test_interrupted_before_the_first_checkpoint(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def unfinished(tmp_path, monkeypatch):
     """Words of an interrupted run, and its checkpoint."""
-    words = words_of("pattern", tmp_path / "net.npz", "--checkpoint-every", "1")
+    words = words_of("pattern", tmp_path / "net.pt", "--checkpoint-every", "1")
     with monkeypatch.context() as patch:
         interrupt_after(2, patch)
         assert run(*words) == 130
@@ -147,7 +147,7 @@ def unfinished(tmp_path, monkeypatch):
 
 def test_resume_needs_a_checkpoint(tmp_path):
     with pytest.raises(InputError, match="no checkpoint to resume from"):
-        run(*words_of("cues", tmp_path / "net.npz", "--resume"))
+        run(*words_of("cues", tmp_path / "net.pt", "--resume"))
 
 
 def test_resume_refuses_other_settings(unfinished):
@@ -193,7 +193,7 @@ def test_resume_refuses_a_checkpoint_with_wrong_parts(unfinished, name, value):
         (["--task", "pattern", "--alif", "3"], "know LIF neurons only"),
         (["--task", "store-recall", "--curriculum"], "one stage"),
         (["--task", "cues", "--optimiser", "sgd"], "--rate"),
-        (["--task", "cues", "--out", "net.pt"], "must end in .npz"),
+        (["--task", "cues", "--out", "net.npz"], "must end in .pt"),
         (["--task", "cues", "--trace", "trace.txt"], "must end in .npz"),
     ],
 )
@@ -228,12 +228,12 @@ def test_options_reach_the_settings():
 
 def test_the_trace_holds_the_test_trials(tmp_path):
     trace_path = tmp_path / "traces" / "t.npz"
-    assert run(*words_of("cues", tmp_path / "net.npz", "--trace", trace_path)) == 0
+    assert run(*words_of("cues", tmp_path / "net.pt", "--trace", trace_path)) == 0
     trace = read_trace(trace_path)
     assert trace.spikes.shape == (4, 2250, 40)
     record = json.loads((tmp_path / "net.training.json").read_text())
-    weights = save.load_weights(read_checkpoint(tmp_path / "net.npz").tensors)
-    args = parse(*words_of("cues", tmp_path / "net.npz"))
+    weights = save.load_weights(read_checkpoint(tmp_path / "net.pt").tensors)
+    args = parse(*words_of("cues", tmp_path / "net.pt"))
     settings = settings_of(args)
     assert save.plain(settings) == record["settings"]
     trials = list(job.test_trials(settings, 4))
@@ -250,7 +250,7 @@ def test_a_described_network_is_the_trained_one(tmp_path):
     from chipsim.load.description import read_model
     from chipsim.simulate.float_reference import run_float
 
-    out, trace_path = tmp_path / "net.npz", tmp_path / "t.npz"
+    out, trace_path = tmp_path / "net.pt", tmp_path / "t.npz"
     assert run(*words_of("pattern", out, "--trace", trace_path, "--iterations", "60")) == 0
     description = yaml.safe_load(out.with_suffix(".yaml").read_text())
     assert description["trace"] == "t.npz"
@@ -293,18 +293,18 @@ def test_needs_no_torch(tmp_path):
         "from chipsim.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    words = ["train", "eprop", *words_of("pattern", tmp_path / "net.npz")]
+    words = ["train", "eprop", *words_of("pattern", tmp_path / "net.pt")]
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, words)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "net.npz").exists()
+    assert (tmp_path / "net.pt").exists()
     assert "iteration 9/9" in done.stderr
 
 
 def test_a_described_network_spikes_as_the_trainer_says(tmp_path):
     """ALIF neurons and refractory times mean the same to the trainer and to the float reference."""
-    out, trace = tmp_path / "net.npz", tmp_path / "trials.npz"
+    out, trace = tmp_path / "net.pt", tmp_path / "trials.npz"
     assert run(*words_of("cues", out, "--trace", trace)) == 0
     model = read_model(out)
     trials = read_trace(trace)

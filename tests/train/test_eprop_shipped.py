@@ -14,7 +14,7 @@ from chipsim.train.eprop.recipes import RECIPES
 from chipsim.train.eprop.trial import raster
 
 ROOT = Path(__file__).parents[2]
-MODEL = ROOT / "models" / "eprop_pattern.npz"
+MODEL = ROOT / "models" / "eprop_pattern.pt"
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from chipsim.train import hp  # noqa: E402
+from chipsim.train import hp, net, readout  # noqa: E402
 from chipsim.train.settings import Dynamics  # noqa: E402
 
 SAMPLES, PIXELS, HIDDEN, CLASSES = 5, 12, 9, 4
@@ -32,6 +32,11 @@ def make(seed, alpha=(0.3, -0.4), spread=0.4):
         )
     image = random.random((SAMPLES, PIXELS)) * (random.random((SAMPLES, PIXELS)) > 0.4)
     return layers, image
+
+
+def both(hidden, output, image, dynamics):
+    run = net.forward(net.Net((), hidden, output), image, dynamics)
+    return run.hidden, run.output
 
 
 def to_torch(layer):
@@ -77,8 +82,8 @@ def test_forward_equals_plain_equations(seed, steps, tau, rho):
     plain, image = make(seed)
     dynamics = Dynamics(steps=steps, tau=tau, rho=rho, clamp=100.0)
     hidden, output = (to_torch(layer) for layer in plain)
-    first, second = hp.forward(hidden, output, torch.tensor(image), dynamics)
-    decided = hp.decide(second)
+    first, second = both(hidden, output, torch.tensor(image), dynamics)
+    decided = readout.decide(second, dynamics).classes
     for sample in range(SAMPLES):
         wanted = run_sample(plain, image[sample], dynamics)
         assert np.array_equal(first.spikes[sample].sum(0).numpy(), wanted.counts[0])
@@ -92,8 +97,8 @@ def test_plasticity_matters_in_these_networks():
     plain, image = make(3)
     dynamics = Dynamics(clamp=100.0)
     hidden, output = (to_torch(layer) for layer in plain)
-    on = hp.forward(hidden, output, torch.tensor(image), dynamics)
-    off = hp.forward(hp.off(hidden), hp.off(output), torch.tensor(image), dynamics)
+    on = both(hidden, output, torch.tensor(image), dynamics)
+    off = both(hp.off(hidden), hp.off(output), torch.tensor(image), dynamics)
     same_input = hp.run_spiking(hp.off(output), on[0].spikes, dynamics)
     assert not torch.equal(on[0].spikes, off[0].spikes)
     assert not torch.equal(on[1].spikes, same_input.spikes)
@@ -106,7 +111,7 @@ def test_gradients_equal_those_with_explicit_trace(seed):
     layers = [to_torch(layer) for layer in plain]
     tensors = [t.requires_grad_() for layer in layers for t in vars(layer).values()]
     weights = torch.linspace(-1.0, 2.0, CLASSES, dtype=torch.float64)
-    _, second = hp.forward(*layers, torch.tensor(image), dynamics)
+    _, second = both(*layers, torch.tensor(image), dynamics)
     got = torch.autograd.grad((second.spikes.sum(1) * weights).sum(), tensors)
     counts = explicit(layers, torch.tensor(image), dynamics)
     wanted = torch.autograd.grad((counts * weights).sum(), tensors)
@@ -133,7 +138,7 @@ def test_beyond_the_bound_the_clamp_acts():
     dynamics = Dynamics(clamp=0.2)
     hidden, output = (to_torch(layer) for layer in plain)
     assert hp.trace_bound(hidden, dynamics) > dynamics.clamp
-    _, second = hp.forward(hidden, output, torch.tensor(image), dynamics)
+    _, second = both(hidden, output, torch.tensor(image), dynamics)
     clipped = [run_sample(plain, one, dynamics).membrane for one in image]
     assert not np.allclose(second.membrane.numpy(), clipped)
 
@@ -142,7 +147,7 @@ def test_mean_trace_equals_average_of_explicit_traces():
     plain, image = make(4)
     dynamics = Dynamics(steps=7, clamp=100.0)
     layers = [to_torch(layer) for layer in plain]
-    first, second = hp.forward(*layers, torch.tensor(image), dynamics)
+    first, second = both(*layers, torch.tensor(image), dynamics)
     got = (
         hp.mean_trace(layers[0], torch.tensor(image), first.posts, dynamics),
         hp.mean_trace(layers[1], first.spikes, second.posts, dynamics),
@@ -161,18 +166,11 @@ def test_frozen_network_uses_the_stored_trace():
     stopped = [
         hp.frozen(to_torch(layer), torch.tensor(t)) for layer, t in zip(plain, traces, strict=True)
     ]
-    first, second = hp.forward(*stopped, torch.tensor(image), dynamics)
+    first, second = both(*stopped, torch.tensor(image), dynamics)
     for sample in range(SAMPLES):
         wanted = run_sample(plain, image[sample], dynamics, traces)
         assert np.array_equal(first.spikes[sample].sum(0).numpy(), wanted.counts[0])
         np.testing.assert_allclose(second.membrane[sample].numpy(), wanted.membrane, atol=1e-10)
-
-
-def test_decide_breaks_ties_by_membrane_then_index():
-    counts = torch.tensor([[1.0, 2, 2, 0], [1, 1, 1, 1], [0, 3, 2, 2], [2, 0, 2, 2]])
-    membrane = torch.tensor([[9.0, 1, 2, 9], [0.5, 0.5, 0.5, 0.5], [9, -5, 9, 9], [-3, 0, -2, -2]])
-    run = hp.LayerRun(counts[:, None], counts[:, None], membrane)
-    assert hp.decide(run).tolist() == [2, 0, 1, 2]
 
 
 def test_surrogate_is_a_box_of_half_width_a_half():

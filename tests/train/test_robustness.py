@@ -16,6 +16,7 @@ from chipsim.train import measure, robustness, trained  # noqa: E402
 from chipsim.train.data import Images, read_mnist  # noqa: E402
 from chipsim.train.job import Job, train_hp  # noqa: E402
 from chipsim.train.settings import Dynamics, Settings  # noqa: E402
+from chipsim.train.shared import Shared  # noqa: E402
 
 SETTINGS = Settings(epochs=2, hidden=12, batch=20, weight_rate=1e-2, trace="batch")
 
@@ -55,8 +56,8 @@ def test_read_back(job):
     assert (net.settings, net.dynamics) == (SETTINGS, Dynamics())
     images = read_mnist(job.data, "t10k")
     recorded = json.loads(job.out.with_suffix(".training.json").read_text())["result"]
-    shared = measure.Shared(net.traces, SETTINGS.batch)
-    assert measure.accuracy(net.layers, images, net.dynamics, shared) == recorded["running"]
+    shared = Shared(net.traces, SETTINGS.batch)
+    assert measure.accuracy(net.net, images, net.dynamics, shared) == recorded["running"]
 
 
 def test_table(job):
@@ -104,11 +105,21 @@ def test_command(job, capsys):
     assert run(*words) == 0
     table = capsys.readouterr().out.splitlines()
     assert "30 test images" in table[0]
-    assert table[1].split()[:3] == ["running", "frozen", "off"]
+    assert table[1].split()[:4] == ["running", "frozen", "off", "steps"]
     assert run(*words, "--json") == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert len(rows) == len(table) - 2
     assert f"{rows[0]['running']:.2f}" in table[2]
+
+
+def test_other_readout(job, capsys):
+    words = (str(job.out), "--data", str(job.data), "--limit", "30", "--json")
+    steps = {}
+    for readout in ("spike_count", "first_spike"):
+        assert run(*words, "--readout", readout) == 0
+        steps[readout] = json.loads(capsys.readouterr().out)["rows"][0]["steps"]
+    assert steps["spike_count"] == Dynamics().steps
+    assert 1.0 <= steps["first_spike"] < 8.0
 
 
 def test_other_data(job, tmp_path):

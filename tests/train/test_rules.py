@@ -12,6 +12,7 @@ from chipsim.train import bptt, measure  # noqa: E402
 from chipsim.train.data import read_mnist  # noqa: E402
 from chipsim.train.job import Job, train_hp  # noqa: E402
 from chipsim.train.settings import TASKS, Dynamics, Settings  # noqa: E402
+from chipsim.train.shared import Shared  # noqa: E402
 from chipsim.train.state import start  # noqa: E402
 
 SETTINGS = Settings(epochs=2, hidden=16, batch=20, weight_rate=1e-2, rule_rate=1e-3)
@@ -25,11 +26,11 @@ def sets(tmp_path):
 
 def changed(sets, settings):
     training = start(settings, Dynamics(), SIDE * SIDE)
-    before = [{k: v.detach().clone() for k, v in vars(x).items()} for x in training.layers]
+    before = [{k: v.detach().clone() for k, v in vars(x).items()} for x in training.net.layers]
     bptt.train(training, sets, settings, Dynamics(), progress=lambda line: None)
     moved = {
         f"{name}{n}"
-        for n, (old, layer) in enumerate(zip(before, training.layers, strict=True), start=1)
+        for n, (old, layer) in enumerate(zip(before, training.net.layers, strict=True), start=1)
         for name, tensor in vars(layer).items()
         if not torch.equal(old[name], tensor)
     }
@@ -48,20 +49,22 @@ WHAT = {
 def test_what_learns(sets, rule):
     training, moved = changed(sets, replace(SETTINGS, rule=rule))
     assert moved == WHAT[rule]
-    assert all(bool(layer.alpha.any()) == (rule != "gp") for layer in training.layers)
+    assert all(bool(layer.alpha.any()) == (rule != "gp") for layer in training.net.layers)
     assert training.epochs[-1].test > 30.0
 
 
 def test_rules_start_from_the_same_weights():
-    layers = [start(replace(SETTINGS, rule=r), Dynamics(), 9).layers for r in ("hp", "gp", "lp")]
+    layers = [
+        start(replace(SETTINGS, rule=r), Dynamics(), 9).net.layers for r in ("hp", "gp", "lp")
+    ]
     for other in layers[1:]:
         assert all(torch.equal(a.weight, b.weight) for a, b in zip(layers[0], other, strict=True))
 
 
 def test_output_scale():
     one, tenth = (start(replace(SETTINGS, output_scale=s), Dynamics(), 9) for s in (1.0, 0.1))
-    assert torch.equal(one.layers[0].weight, tenth.layers[0].weight)
-    assert torch.allclose(0.1 * one.layers[1].weight, tenth.layers[1].weight)
+    assert torch.equal(one.net.layers[0].weight, tenth.net.layers[0].weight)
+    assert torch.allclose(0.1 * one.net.layers[1].weight, tenth.net.layers[1].weight)
     assert TASKS["fashion"] == replace(TASKS["mnist"], output_scale=0.1)
 
 
@@ -74,11 +77,11 @@ def test_shared_trace_is_carried_and_decides(sets):
     images, dynamics = sets[1], Dynamics()
     shared = bptt.shared(training, settings)
     runs = [
-        np.concatenate([o.membrane for _, _, o in measure.evaluate(*args)])
+        np.concatenate([run.output.membrane for _, run in measure.evaluate(*args)])
         for args in (
-            (training.layers, images, dynamics, shared),
-            (training.layers, images, dynamics, measure.Shared(training.carried, 1)),
-            (training.layers, images, dynamics),
+            (training.net, images, dynamics, shared),
+            (training.net, images, dynamics, Shared(training.carried, 1)),
+            (training.net, images, dynamics),
         )
     ]
     assert not np.allclose(runs[0], runs[1])

@@ -16,6 +16,8 @@ torch = pytest.importorskip("torch")
 
 from chipsim.train import hp, measure  # noqa: E402
 from chipsim.train.data import Images  # noqa: E402
+from chipsim.train.net import Net, forward  # noqa: E402
+from chipsim.train.readout import decide  # noqa: E402
 from chipsim.train.save import KEYS  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -77,8 +79,9 @@ def plain_runs(state, trace):
 def test_spike_counts_equal_plain_equations(state, trace, plain_runs, dtype):
     layers = torch_layers(state, dtype)
     image = torch.tensor(trace.held[list(SAMPLES)] * trace.scale, dtype=dtype)
-    hidden, output = hp.forward(*layers, image, Dynamics())
-    decided = hp.decide(output)
+    run = forward(Net((), *layers), image, Dynamics())
+    hidden, output = run.hidden, run.output
+    decided = decide(output, Dynamics()).classes
     for index, wanted in enumerate(plain_runs):
         assert np.array_equal(hidden.spikes[index].sum(0).numpy(), wanted.counts[0])
         assert np.array_equal(output.spikes[index].sum(0).numpy(), wanted.counts[1])
@@ -95,7 +98,7 @@ def test_clamp_never_acted(plain_runs, record):
 
 def test_accuracy_on_the_trace(state, trace, record):
     images = Images(trace.held, trace.labels)
-    got = measure.accuracy(torch_layers(state, torch.float32), images, Dynamics())
+    got = measure.accuracy(Net((), *torch_layers(state, torch.float32)), images, Dynamics())
     assert got == pytest.approx(record["result"]["running"], abs=2.0)
 
 
@@ -103,7 +106,7 @@ def test_record_says_enough_with_the_settings_of_the_task(record, task):
     assert record["result"]["running"] >= LEAST[task]
     assert record["test_images"]["count"] == 10_000
     assert Settings(**record["settings"]) == TASKS[task]
-    assert record["dynamics"] == vars(Dynamics())
+    assert Dynamics(**record["dynamics"]) == Dynamics()
 
 
 def test_description_names_the_trace(model, task):

@@ -20,7 +20,7 @@ from chipsim.load.traces import read_trace  # noqa: E402
 from chipsim.train import bptt, measure  # noqa: E402
 from chipsim.train.data import read_mnist  # noqa: E402
 from chipsim.train.job import Job, train_hp  # noqa: E402
-from chipsim.train.settings import Dynamics, Settings  # noqa: E402
+from chipsim.train.settings import VARIANTS, Dynamics, Settings  # noqa: E402
 from chipsim.train.state import start  # noqa: E402
 
 SETTINGS = Settings(epochs=3, hidden=12, batch=20, weight_rate=1e-2, rule_rate=1e-3)
@@ -171,7 +171,7 @@ def test_without_rule_nothing_is_plastic(tmp_path):
 
 def test_stored_traces_do_not_depend_on_the_batch(tmp_path, monkeypatch):
     images = read_mnist(write_set(tmp_path), "train")
-    layers = start(SETTINGS, Dynamics(), PIXELS).layers
+    layers = start(SETTINGS, Dynamics(), PIXELS).net
     whole = measure.stored_traces(layers, images, Dynamics())
     monkeypatch.setattr(measure, "BATCH", 7)
     for one, other in zip(whole, measure.stored_traces(layers, images, Dynamics()), strict=True):
@@ -240,6 +240,30 @@ def test_options_reach_the_job(words, out, changes, monkeypatch):
     cli.run(parse("--data", "d", *words))
     assert asked[0].out == Path(out)
     assert asked[0].settings == replace(Settings(), **changes)
+
+
+def test_variant_and_its_changes_reach_the_job(monkeypatch):
+    asked = []
+
+    def note(job):
+        asked.append(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chipsim.train.job.train_hp", note)
+    words = ["--variant", "C", "--channels", "8", "16", "--steps", "4", "--rho", "0.8"]
+    cli.run(parse("--data", "d", *words, "--readout", "first_spike", "--device", "cpu"))
+    assert asked[0].settings.channels == (8, 16)
+    wanted = replace(VARIANTS["C"], steps=4, rho=0.8, readout="first_spike")
+    assert asked[0].dynamics == wanted
+    assert asked[0].device == "cpu"
+    cli.run(parse("--data", "d"))
+    assert (asked[1].dynamics, asked[1].device) == (Dynamics(), "auto")
+
+
+def test_asked_for_a_gpu_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"--device cuda: .*finds no CUDA GPU"):
+        train_hp(make_job(tmp_path, device="cuda"), quiet)
 
 
 def test_command_interrupted(tmp_path, capsys, monkeypatch):

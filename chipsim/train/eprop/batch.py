@@ -33,13 +33,12 @@ GRADIENTS: Mapping[Gradient, Callable[..., None]] = {
 
 
 @dataclass(frozen=True)
-class BatchResult:
-    """Gradients (mean over the trials), loss (mean), score, spikes per neuron and step.
+class Figures:
+    """How a batch of trials went: mean loss, answers, spikes.
 
     ``spikes (n,)`` counts over ``steps`` steps of all trials.
     """
 
-    gradients: EpropGradients
     loss: float
     wrong: float
     asked: int
@@ -55,6 +54,13 @@ class BatchResult:
         """Return the mean rate in Hz of the neurons in ``part``, 0 if there are none."""
         spikes = self.spikes[part]
         return 1000.0 * float(spikes.mean()) / self.steps if len(spikes) else 0.0
+
+
+@dataclass(frozen=True)
+class BatchResult(Figures):
+    """Figures and gradients (mean over the trials)."""
+
+    gradients: EpropGradients
 
 
 def constants_of(neurons: Neurons, real: type[np.floating[Any]]) -> EpropConstants:
@@ -112,10 +118,20 @@ def run_batch(
         for trial, tape, error in kept:
             rate = (rule.rate_cost / trial.steps * excess).astype(weights.recurrent.dtype)
             gradient = GRADIENTS[rule.gradient]
-            gradient(constants, weights, trial.inputs, tape, error, rate, gradients)
+            late = delayed(error, rule.signal_delay)
+            gradient(constants, weights, trial.inputs, tape, error, late, rate, gradients)
         for total in gradients:
             total /= total.dtype.type(count)
-    return BatchResult(gradients, loss / count, wrong, asked, spikes, steps)
+    return BatchResult(loss / count, wrong, asked, spikes, steps, gradients)
+
+
+def delayed(error: Reals, steps: int) -> Reals:
+    """Return the error ``(T, n_out)`` as it comes ``steps`` late; what comes after T is lost."""
+    if steps == 0:
+        return error
+    late = np.zeros_like(error)
+    late[steps:] = error[: len(error) - steps]
+    return late
 
 
 def run(constants: EpropConstants, weights: EpropWeights, trial: Trial) -> Tape:

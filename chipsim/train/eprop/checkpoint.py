@@ -61,6 +61,11 @@ def resume(path: Path, training: Training, settings: Settings) -> None:
 
 def _state(training: Training) -> dict[str, NDArray[Any]]:
     """All arrays that training changes, by name."""
+    if training.chip is not None:
+        chip = training.chip
+        own: dict[str, NDArray[Any]] = {"weight": chip.program.weight, "tick": chip.tick}
+        own |= chip.tutors.plastic._asdict()
+        return {f"chip.{name}": values for name, values in own.items()}
     parts: dict[str, EpropWeights | EpropGradients] = {
         "weights": training.weights,
         "first": training.moments.first,

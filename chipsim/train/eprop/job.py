@@ -13,6 +13,8 @@ import numpy as np
 
 from chipsim.errors import InputError
 from chipsim.train.eprop import checkpoint, save
+from chipsim.train.eprop.description import save_description
+from chipsim.train.eprop.network import network_of
 from chipsim.train.eprop.recipes import RECIPES
 from chipsim.train.eprop.settings import Settings, Summary
 from chipsim.train.eprop.training import (
@@ -22,6 +24,7 @@ from chipsim.train.eprop.training import (
     iterate,
     start,
     test_trials,
+    trained_weights,
 )
 
 Progress = Callable[[str], None]
@@ -36,7 +39,7 @@ def print_progress(line: str) -> None:
 class Job:
     """What to train and where to.
 
-    ``out`` is the state dict (``.npz``); description, record and unfinished run are beside it.
+    ``out`` is the state dict (``.pt``); description, record and unfinished run are beside it.
     The run is kept every ``checkpoint_every`` iterations.  ``trace`` (``.npz``), if given, takes
     the inputs of the ``test_trials`` fresh trials that the network is measured on.
     """
@@ -61,8 +64,8 @@ def train_eprop(job: Job, progress: Progress = print_progress) -> Summary:
     and, where descriptions have words for the network, the description (``.yaml``).  InputError
     for bad paths or settings, or if training diverges.
     """
-    for path in (job.out, job.trace):
-        _check_suffix(path)
+    _check_suffix(job.out, ".pt")
+    _check_suffix(job.trace, ".npz")
     training = start(job.settings)
     if job.resume:
         checkpoint.resume(job.unfinished, training, job.settings)
@@ -108,12 +111,13 @@ def _finish(job: Job, training: Training, seconds: float, progress: Progress) ->
     task = RECIPES[settings.task].task
     trials = list(test_trials(settings, job.test_trials))
     summary = evaluate(training, settings, trials)
-    save.save_weights(job.out, training.weights, settings.neurons)
+    weights = trained_weights(training)
+    save.save_weights(job.out, weights, settings.neurons)
     if job.trace is not None:
-        save.save_trials(job.trace, trials, task.inputs)
+        save.save_trials(job.trace, trials, task)
     description = job.out.with_suffix(".yaml")
     steps = trials[0].steps
-    save.save_description(description, training.weights, settings.neurons, steps, job.trace)
+    save_description(description, network_of(weights, settings, steps), job.trace)
     save.save_record(
         job.out.with_suffix(".training.json"), _record(job, training, summary, seconds)
     )
@@ -148,6 +152,6 @@ def _last_mean(training: Training, count: int) -> float:
     return float(np.mean([record.score for record in training.records[-count:]]))
 
 
-def _check_suffix(path: Path | None) -> None:
-    if path is not None and path.suffix != ".npz":
-        raise InputError(f"{path}: must end in .npz; give for example {path.stem}.npz")
+def _check_suffix(path: Path | None, suffix: str) -> None:
+    if path is not None and path.suffix != suffix:
+        raise InputError(f"{path}: must end in {suffix}; give for example {path.stem}{suffix}")

@@ -24,7 +24,8 @@ class Task:
     """A kind of trial.  ``draw`` takes a generator and a stage of the curriculum.
 
     ``frozen``: one trial, drawn once, is the whole task.  The last of ``stages`` is the task
-    itself; ``unit`` says what the score of a trial is.
+    itself; ``unit`` says what the score of a trial is.  A class is asked for in about ``asked``
+    steps of a trial (0: a curve is to be followed), its last ``window`` if always the same.
     """
 
     inputs: int
@@ -33,6 +34,8 @@ class Task:
     unit: Literal["normalised MSE", "error"]
     stages: int = 1
     frozen: bool = False
+    asked: int = 0
+    window: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Recipe:
     """A task, its network and how it learns by default.
 
     ``rate_cost`` as in `rule.Rule`; ``feedback_spread`` by kind of feedback; ``readout`` is how
-    W_out starts; ``stop_score`` as in `settings.Settings`; ``checkpoint_every`` in iterations.
+    W_out starts, ``mean_weight`` the mean of all weights then; ``stop_score``, ``continuous`` and
+    ``curriculum`` as in `settings.Settings`; ``checkpoint_every`` in iterations.
     """
 
     task: Task
@@ -53,6 +57,13 @@ class Recipe:
     feedback_spread: Mapping[Feedback, float]
     readout: Literal["normal", "glorot"]
     stop_score: float | None = None
+    mean_weight: float = 0.0
+    continuous: bool = False
+    curriculum: bool = False
+
+
+PERRETT_GAIN = 20.0 * (1.0 - math.exp(-1.0 / 20.0))
+"""What a unit weight adds to the membrane of Perrett et al. 2022, in mV."""
 
 
 def _adaptation(strength: float, tau: float) -> float:
@@ -101,6 +112,8 @@ RECIPES: Mapping[str, Recipe] = {
             draw=cues.draw_cues,
             unit="error",
             stages=len(cues.STAGES),
+            asked=cues.RECALL,
+            window=cues.RECALL,
         ),
         neurons=Neurons(
             lif=50,
@@ -126,12 +139,51 @@ RECIPES: Mapping[str, Recipe] = {
         readout="glorot",
         stop_score=0.07,
     ),
+    "cues-perrett": Recipe(
+        task=Task(
+            inputs=cues.INPUTS,
+            outputs=2,
+            draw=lambda random, stage: cues.draw_cues(random, stage, cues.PERRETT),
+            unit="error",
+            stages=len(cues.STAGES),
+            asked=cues.RECALL,
+            window=cues.RECALL,
+        ),
+        neurons=Neurons(
+            lif=0,
+            alif=100,
+            tau_membrane=20.0,
+            tau_readout=20.0,
+            tau_adaptation=3500.0,
+            # 10 mV, against (1 - alpha) R = 0.975 mV of a unit weight.
+            threshold=10.0 / PERRETT_GAIN,
+            adaptation=0.3 / PERRETT_GAIN,
+            refractory=5,
+            dampening=0.3,
+            leak_scales_input=False,
+            recurrent=False,
+        ),
+        # The rate is ours (assumed): theirs is for traces in another scale.
+        optimiser=Optimiser("sgd", 1.0),
+        batch=64,
+        iterations=125,
+        checkpoint_every=4,
+        rate_cost=0.0,
+        # 5 (u1 - u2) of two uniform numbers has this standard deviation.
+        feedback_spread=_spread(5.0 / math.sqrt(6.0), 100),
+        readout="normal",
+        mean_weight=0.55,
+        continuous=True,
+        curriculum=True,
+        stop_score=0.1,
+    ),
     "store-recall": Recipe(
         task=Task(
             inputs=store_recall.INPUTS,
             outputs=2,
             draw=lambda random, stage: store_recall.draw_store_recall(random),
             unit="error",
+            asked=store_recall.SYMBOL,
         ),
         neurons=Neurons(
             lif=10,

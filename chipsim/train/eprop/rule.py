@@ -61,7 +61,8 @@ class Neurons:
     """A recurrent layer of LIF, then ALIF neurons, and what its equations are given.
 
     Time constants and ``refractory`` in steps of 1 ms; ``adaptation`` is beta, the rise of the
-    threshold by a spike; ``threshold`` in the unit of v.
+    threshold by a spike; ``threshold`` in the unit of v.  Where not ``recurrent``, W_rec
+    stays 0.
     """
 
     lif: int
@@ -74,6 +75,7 @@ class Neurons:
     refractory: int
     dampening: float
     leak_scales_input: bool
+    recurrent: bool = True
 
     @property
     def count(self) -> int:
@@ -92,7 +94,9 @@ class Rule:
 
     ``rate_target`` in spikes per step.  ``feedback_spread`` is the standard deviation of random
     feedback weights, ``feedback_decay`` the share that adaptive feedback and the readout lose at
-    each update.  ``gradient`` names the form in which it is computed (`batch.GRADIENTS`).
+    each update.  ``gradient`` names the form in which it is computed (`batch.GRADIENTS`).  The
+    layer gets the error ``signal_delay`` steps late: ``L_j,t = sum_k B_jk E_k,t-delay``, as on a
+    chip that sends it; the readout has its own at once.
     """
 
     feedback: Feedback
@@ -101,6 +105,7 @@ class Rule:
     feedback_spread: float
     feedback_decay: float
     gradient: Gradient = "adjoint"
+    signal_delay: int = 0
 
 
 @dataclass(frozen=True)

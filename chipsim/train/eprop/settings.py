@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from chipsim.processor_chip import Rounding
 from chipsim.train.eprop.rule import Neurons, Optimiser, Rule
 
-TASKS = ("pattern", "cues", "store-recall")
+TASKS = ("pattern", "cues", "cues-perrett", "store-recall")
 """Names of the recipes."""
+
+Arithmetic = Literal["float32", "s16.15"]
+ARITHMETICS: tuple[Arithmetic, ...] = ("float32", "s16.15")
+
+ROUNDINGS: tuple[Rounding, ...] = ("truncate", "nearest", "stochastic")
 
 CURRICULUM_SCORE = 0.1
 """A stage is learnt when the batch's error is at most this (Perrett et al. 2022: 90 % right)."""
@@ -26,6 +33,9 @@ class Settings:
     ``task`` names a recipe.  With ``curriculum`` the stages of the task are learnt one after the
     other.  Training ends after ``iterations`` updates, or at the end of the task's last stage once
     the mean score of the last ``stop_after`` batches is at most ``stop_score`` (None: never).
+
+    ``arithmetic`` ``"s16.15"`` learns in that of a SpiNNaker core, with its ``rounding``; there
+    weights may follow the gradient at every step (``continuous``) instead of after a batch.
     """
 
     task: str
@@ -38,6 +48,9 @@ class Settings:
     curriculum: bool = False
     stop_score: float | None = None
     stop_after: int = 8
+    arithmetic: Arithmetic = "float32"
+    rounding: Rounding = "truncate"
+    continuous: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ import numpy as np
 
 from chipsim.errors import InputError
 from chipsim.kernels.eprop_float import EpropWeights
-from chipsim.train.eprop.batch import constants_of, run_batch
+from chipsim.train.eprop.batch import Figures, constants_of, run_batch
+from chipsim.train.eprop.on_chip import OnChip, put_on_chip, run_on_chip, weights_of
 from chipsim.train.eprop.recipes import RECIPES, Task
 from chipsim.train.eprop.settings import CURRICULUM_SCORE, IterationRecord, Settings, Summary
 from chipsim.train.eprop.trial import Trial
-from chipsim.train.eprop.weights import Moments, new_moments, new_weights, update
+from chipsim.train.eprop.weights import Moments, new_moments, new_weights, shift_mean, update
 
 WEIGHTS, FROZEN, TRAIN, TEST = range(4)
 """What a random stream is for: part of its key, beside the seed."""
@@ -21,11 +22,15 @@ WEIGHTS, FROZEN, TRAIN, TEST = range(4)
 
 @dataclass
 class Training:
-    """A run after ``len(records)`` iterations; training changes all of it in place."""
+    """A run after ``len(records)`` iterations; training changes all of it in place.
+
+    With ``chip`` the weights are there and ``weights`` those it began with.
+    """
 
     weights: EpropWeights
     moments: Moments
     stage: int
+    chip: OnChip | None = None
     records: list[IterationRecord] = field(default_factory=list)
 
 
@@ -37,8 +42,13 @@ def start(settings: Settings) -> Training:
     weights = new_weights(
         random, task.inputs, settings.neurons, task.outputs, settings.rule, recipe.readout
     )
+    shift_mean(weights, settings.neurons, recipe.mean_weight)
     stage = 0 if settings.curriculum else task.stages - 1
-    return Training(weights, new_moments(weights), stage)
+    training = Training(weights, new_moments(weights), stage)
+    if settings.arithmetic == "s16.15":
+        steps = task.draw(np.random.default_rng(0), stage).steps
+        training.chip = put_on_chip(weights, settings, steps)
+    return training
 
 
 def iterate(training: Training, settings: Settings) -> IterationRecord:
@@ -46,26 +56,35 @@ def iterate(training: Training, settings: Settings) -> IterationRecord:
     task = RECIPES[settings.task].task
     number = len(training.records)
     trials = training_trials(task, settings, number, training.stage)
-    constants = constants_of(settings.neurons, np.float32)
-    result = run_batch(constants, training.weights, trials, settings.rule)
+    result = _learn(training, settings, trials, number)
     if not np.isfinite(result.loss):
         raise InputError(
             f"training: the loss is {result.loss} in iteration {number + 1}; lower --rate"
         )
-    update(
-        training.weights,
-        training.moments,
-        result.gradients,
-        number,
-        settings.optimiser,
-        settings.rule,
-    )
     rate = result.rate(slice(None))
     record = IterationRecord(training.stage, result.loss, result.score, rate)
     training.records.append(record)
     if record.score <= CURRICULUM_SCORE and training.stage < task.stages - 1:
         training.stage += 1
     return record
+
+
+def _learn(training: Training, settings: Settings, trials: Iterable[Trial], number: int) -> Figures:
+    if training.chip is not None:
+        return run_on_chip(training.chip, settings, trials, number)
+    constants = constants_of(settings.neurons, np.float32)
+    result = run_batch(constants, training.weights, trials, settings.rule)
+    if not settings.neurons.recurrent:
+        result.gradients.recurrent[:] = 0.0
+    if np.isfinite(result.loss):
+        weights, moments, gradients = training.weights, training.moments, result.gradients
+        update(weights, moments, gradients, number, settings.optimiser, settings.rule)
+    return result
+
+
+def trained_weights(training: Training) -> EpropWeights:
+    """Return the weights as they are now, a chip's as reals."""
+    return training.weights if training.chip is None else weights_of(training.chip)
 
 
 def finished(training: Training, settings: Settings) -> bool:
@@ -98,10 +117,17 @@ def test_trials(settings: Settings, count: int) -> Iterator[Trial]:
         yield task.draw(random, task.stages - 1)
 
 
+def _run(training: Training, settings: Settings, trials: Iterable[Trial]) -> Figures:
+    if training.chip is not None:
+        return run_on_chip(training.chip, settings, trials, None)
+    constants = constants_of(settings.neurons, np.float32)
+    return run_batch(constants, training.weights, trials, None)
+
+
 def evaluate(training: Training, settings: Settings, trials: Iterable[Trial]) -> Summary:
     """Run ``trials`` without learning."""
     neurons = settings.neurons
-    result = run_batch(constants_of(neurons, np.float32), training.weights, trials, None)
+    result = _run(training, settings, trials)
     return Summary(
         score=result.score,
         asked=result.asked,

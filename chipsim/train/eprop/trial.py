@@ -28,6 +28,21 @@ class Trial:
     target: Reals | tuple[Question, ...]
 
 
+def target_curve(trial: Trial, outputs: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return what the readout should say, ``(T, outputs)``, and the steps ``(T,)`` it is asked in.
+
+    Of questions it is a 1 for the right class.
+    """
+    if not isinstance(trial.target, tuple):
+        return trial.target.astype(np.float32), np.ones(trial.steps, np.uint8)
+    curve = np.zeros((trial.steps, outputs), np.float32)
+    asked = np.zeros(trial.steps, np.uint8)
+    for first, stop, label in trial.target:
+        curve[first:stop, label] = 1.0
+        asked[first:stop] = 1
+    return curve, asked
+
+
 @dataclass(frozen=True)
 class Judgement:
     """``error`` is E ``(T, n_out)``: the derivative of ``loss`` by the readout of each step.

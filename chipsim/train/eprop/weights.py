@@ -37,6 +37,8 @@ def new_weights(
     into = random.standard_normal((inputs, n)) / np.sqrt(inputs)
     recurrent = random.standard_normal((n, n)) / np.sqrt(n)
     np.fill_diagonal(recurrent, 0.0)
+    if not neurons.recurrent:
+        recurrent[:] = 0.0
     if readout == "normal":
         out = random.standard_normal((n, outputs)) / np.sqrt(n)
     else:
@@ -46,6 +48,14 @@ def new_weights(
     if rule.feedback == "symmetric":
         feedback = out.T
     return EpropWeights(*(_float32(values) for values in (into, recurrent, out, feedback)))
+
+
+def shift_mean(weights: EpropWeights, neurons: Neurons, mean: float) -> None:
+    """Add ``mean`` to the weights of all synapses there are."""
+    for values in (weights.inputs, weights.readout):
+        values += np.float32(mean)
+    if neurons.recurrent:
+        weights.recurrent[~np.eye(neurons.count, dtype=np.bool_)] += np.float32(mean)
 
 
 def no_gradients(weights: EpropWeights) -> EpropGradients:
