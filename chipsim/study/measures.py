@@ -1,4 +1,7 @@
-"""Measures: values of ``report.json`` named by their key path (docs/report.md)."""
+"""Measures: values of ``report.json`` (docs/report.md) named by their key path.
+
+Where a point learns, its report has the keys of docs/learning-cost.md too.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chipsim.errors import InputError
+from chipsim.learning_cost.keys import KEYS as LEARNING_KEYS
 from chipsim.report.numbers import count, percent
 from chipsim.report.schema import KEYS, Key
 from chipsim.units import format_quantity
@@ -29,13 +33,22 @@ _LABELS = {
     "accuracy.float": "accuracy in float",
     "accuracy.agreement": "same answer as float",
     "throughput_inferences_per_s": "inferences per s",
+    "learning.packets_per_sample": "packets per sample",
+    "learning.hops_per_sample": "hops per sample",
+    "learning.bits_per_sample": "payload bits per sample",
+    "learning.energy_per_sample_j.value": "energy per sample",
+    "learning.phases_per_sample": "phases per sample",
+    "learning.samples_per_s": "samples learned per s",
+    "learning.cores": "cores",
+    "learning.cores_needed": "cores that hold it",
+    "learning.stored_bytes": "memory in use",
     "traffic.max_link_load": "load of the hottest link",
     "traffic.mean_latency_cycles": "mean packet latency (cycles)",
     "traffic.max_latency_cycles": "longest packet latency (cycles)",
 }
 """Where the path itself does not read well."""
 
-_SINGLE = tuple(key for key in KEYS if "[]" not in key.path)
+_SINGLE = tuple(key for key in (*KEYS, *LEARNING_KEYS) if "[]" not in key.path)
 _UNIT_ENDING = re.compile(r"_(j|s|w|hz)$")
 SI_UNITS = ("J", "s", "W", "Hz", "B")
 """Units that are written with a prefix."""
@@ -51,7 +64,7 @@ def key_of(path: str) -> Key:
             return key
     raise InputError(
         f"report.json has no single value {shown(path)}{hint(path, [k.path for k in _SINGLE])}"
-        " (keys: docs/report.md)"
+        " (keys: docs/report.md, docs/learning-cost.md)"
     )
 
 
@@ -79,7 +92,9 @@ def label(path: str) -> str:
     """Return how tables and pictures call a measure: ``energy per inference``."""
     if path in _LABELS:
         return _LABELS[path]
-    parts = path.removesuffix(".value").removeprefix("traffic.").split(".")
+    parts = (
+        path.removesuffix(".value").removeprefix("traffic.").removeprefix("learning.").split(".")
+    )
     return " ".join(_UNIT_ENDING.sub("", part) for part in parts).replace("_", " ")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from chipsim.learning_cost.cost import WEIGHTS_EVERY, Method
 from chipsim.pipeline import Choices
 
 Value = bool | int | float | str
@@ -29,7 +30,12 @@ class SyntheticHP:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything one point runs with; paths are absolute, ``overrides`` as for ``--set``."""
+    """Everything one point runs with; paths are absolute, ``overrides`` as for ``--set``.
+
+    ``learning``, where given, has the cost of learning measured too, and says how the network
+    learns (``choices.plasticity`` does not count then); ``weights_every`` is as for
+    `chipsim.learning_cost.cost.learning_cost`.
+    """
 
     model: Path | SyntheticHP
     chip: str
@@ -37,6 +43,8 @@ class Settings:
     trace: Path | None = None
     limit: int | None = None
     choices: Choices = field(default_factory=Choices)
+    learning: Method | None = None
+    weights_every: int = WEIGHTS_EVERY
 
 
 @dataclass(frozen=True)
@@ -72,13 +80,19 @@ class Objective:
 class Plot:
     """A picture: ``x`` is an axis or a measure, ``y`` a measure, ``series`` an axis or None.
 
-    ``log`` has ``"x"`` and ``"y"`` where that scale is logarithmic.
+    ``log`` has ``"x"`` and ``"y"`` where that scale is logarithmic.  ``where`` keeps the points
+    with these values of these axes only.
     """
 
     x: str
     y: str
     series: str | None = None
     log: tuple[str, ...] = ()
+    where: Mapping[str, Value] = field(default_factory=dict)
+
+    def shows(self, coordinates: Mapping[str, Value]) -> bool:
+        """Tell whether a point is in the picture."""
+        return all(coordinates[name] == value for name, value in self.where.items())
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ from typing import Any
 import chipsim
 from chipsim.chip import Chip
 from chipsim.errors import DoesNotFitError, InputError
-from chipsim.load.chip_file import read_chip
+from chipsim.learning_cost.cost import learning_cost
+from chipsim.learning_cost.keys import as_dict
+from chipsim.load.chip_file import read_crossbar_chip
 from chipsim.load.description import LoadedModel
 from chipsim.load.traces import first_samples, read_trace
 from chipsim.network import Network, Trace
-from chipsim.pipeline import SILENT, Job, load, simulate
+from chipsim.pipeline import SILENT, Job, load, simulate, simulate_learning
 from chipsim.report.run_folder import dump_json
 from chipsim.report.summary import summarise
 from chipsim.results import Origin
@@ -57,7 +59,7 @@ def inputs_of(settings: Settings) -> Record:
     Files count by their content, the chip by its resolved constants, chipsim by its version and
     source.  Raises InputError if a file, an override or an option is wrong.
     """
-    chip = read_chip(settings.chip, settings.overrides)
+    chip = read_crossbar_chip(settings.chip, settings.overrides)
     choices = asdict(settings.choices)
     # Neither changes a result.
     del choices["threads"], choices["batch"]
@@ -70,6 +72,8 @@ def inputs_of(settings: Settings) -> Record:
         "trace": trace,
         "limit": settings.limit,
         "choices": choices,
+        "learning": settings.learning,
+        "weights_every": settings.weights_every,
     }
     plain: Record = json.loads(dump_json(inputs))
     return plain
@@ -110,14 +114,16 @@ def compute(task: Task) -> str:
 
 
 def _report(settings: Settings) -> Record:
-    chip = read_chip(settings.chip, settings.overrides)
+    chip = read_crossbar_chip(settings.chip, settings.overrides)
     subject = _subject(_shared(settings))
     name = subject.network.name if isinstance(settings.model, SyntheticHP) else settings.model.name
     origin = Origin(name, Path(settings.chip).name, settings.overrides, subject.trace.name)
-    results = simulate(
-        subject.network, chip, subject.trace, settings.choices, SILENT, None, origin, subject.notes
-    )
-    return summarise(results)
+    job = (subject.network, chip, subject.trace, settings.choices, SILENT)
+    if settings.learning is None:
+        return summarise(simulate(*job, origin=origin, notes=subject.notes))
+    results = simulate_learning(settings.learning, *job, origin=origin, notes=subject.notes)
+    cost = learning_cost(settings.learning, results, settings.weights_every)
+    return {**summarise(results), "learning": as_dict(cost, chip)}
 
 
 def _shared(settings: Settings) -> Settings:

@@ -209,7 +209,27 @@ def _plot(section: Section, axes: Sequence[Axis]) -> Plot:
         allowed = ", ".join(name for name in names if name != x) or "none"
         raise section.error("series", f"expected an axis besides x ({allowed})")
     log = section.choice("log", ("x", "y", "xy"), default="")
-    return Plot(x, y, series, tuple(log))
+    return Plot(x, y, series, tuple(log), _where_axes(section, axes))
+
+
+def _where_axes(section: Section, axes: Sequence[Axis]) -> dict[str, Value]:
+    """Read which value of which axes a plot keeps to."""
+    if not section.has("where"):
+        return {}
+    chosen = section.section("where")
+    found: dict[str, Value] = {}
+    for name in chosen.node.entries:
+        axis = next((axis for axis in axes if axis.name == name), None)
+        if axis is None:
+            known = ", ".join(axis.name for axis in axes)
+            raise chosen.error(name, f"no axis of this name (there are: {known})")
+        value = _label(chosen.node.entries[name])
+        if value not in axis.values:
+            allowed = ", ".join(map(str, axis.values))
+            raise chosen.error(name, f"expected a value of the axis ({allowed})")
+        chosen.has(name)
+        found[name] = value
+    return found
 
 
 def _plot_of(pareto: Sequence[Objective]) -> tuple[Plot, ...]:

@@ -7,6 +7,8 @@ from typing import cast
 
 from chipsim.config import Section
 from chipsim.errors import InputError
+from chipsim.faults.model import NAMES, NO_FAULTS, Faults
+from chipsim.learning_cost.cost import METHODS, WEIGHTS_EVERY, Method
 from chipsim.mapping.place.placers import PLACERS
 from chipsim.network import PlasticityMode
 from chipsim.pipeline import Choices
@@ -16,6 +18,7 @@ from chipsim.yaml_tree import MapNode, Node, describe, shown
 
 OPTIONS = (
     "model", "chip", "trace", "limit", "plasticity", "placer", "mesh_phases", "seed", "strict",
+    "learning", "weights_every", "fault",
 )  # fmt: skip
 """What an axis can vary besides the constants of the chip."""
 
@@ -30,6 +33,7 @@ def read_settings(base: Section, folder: Path, overrides: tuple[str, ...]) -> Se
     """
     trace = base.text("trace", default=None)
     limit = base.integer("limit", at_least=1, at_most=_MOST, default=None)
+    learning = base.choice("learning", METHODS, default=None)
     settings = Settings(
         model=_model(base, folder),
         chip=_chip(base, folder),
@@ -37,6 +41,10 @@ def read_settings(base: Section, folder: Path, overrides: tuple[str, ...]) -> Se
         trace=None if trace is None else (folder / trace).resolve(),
         limit=limit,
         choices=_choices(base),
+        learning=cast(Method | None, learning),
+        weights_every=base.integer(
+            "weights_every", at_least=1, at_most=_MOST, default=WEIGHTS_EVERY
+        ),
     )
     base.finish()
     return settings
@@ -50,7 +58,16 @@ def _choices(base: Section) -> Choices:
         mesh_phases=base.integer("mesh_phases", at_least=1, at_most=_MOST, default=None),
         seed=base.integer("seed", at_least=0, at_most=_MOST, default=0),
         strict=base.flag("strict", default=False),
+        faults=_fault(base),
     )
+
+
+def _fault(base: Section) -> Faults:
+    if not base.has("fault"):
+        return NO_FAULTS
+    fault = base.section("fault")
+    kind = fault.choice("kind", NAMES)
+    return Faults(**{kind: fault.number("rate", at_least=0.0, at_most=1.0)})
 
 
 def _model(base: Section, folder: Path) -> Path | SyntheticHP:

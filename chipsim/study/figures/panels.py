@@ -38,6 +38,7 @@ def draw(study: Study, rows: Sequence[Row]) -> Figure | None:
 
 
 def _panel(axes: Axes, study: Study, plot: Plot, rows: Sequence[Row]) -> None:
+    rows = [row for row in rows if plot.shows(row.coordinates)]
     drawn = series_of(study, plot, rows)
     axis = study.axis(plot.x)
     if axis is None:
@@ -59,7 +60,8 @@ def _head(
     """Write what the panel shows, what is left out, and which colour is which."""
     by = measures.label(plot.x) if study.axis(plot.x) is None else plot.x
     also = f" and {plot.series}" if plot.series is not None else ""
-    heading = label(f"{measures.label(plot.y)} by {by}{also}", 60)
+    only = "".join(f", {value}" for value in plot.where.values())
+    heading = label(f"{measures.label(plot.y)} by {by}{also}{only}", 60)
     _above(axes, 0.5, heading[:1].upper() + heading[1:], fontsize=10.5, fontweight="bold")
     unfit = sum(not row.fits for row in rows)
     cross = ": cross" if study.axis(plot.x) is not None else ""

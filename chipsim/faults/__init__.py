@@ -1,0 +1,1 @@
+"""What goes wrong in hardware, at a rate: bits that flip, packets that get lost."""
