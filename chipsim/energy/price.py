@@ -10,13 +10,13 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.chip import Chip, Constant
+from chipsim.chip import Chip, Constant, price_path
 from chipsim.energy.amount import Amount, of
 from chipsim.errors import ConservationError, InputError
 
 STATIC = "static"
 MESH = "mesh"
-MESH_ACTIONS = ("router_hop", "hop_bit", "chip_hop")
+MESH_ACTIONS = ("router_hop", "hop_bit", "chip_hop", "board_hop")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def price(
 def _price_of(chip: Chip, action: str) -> Constant:
     if action not in chip.prices:
         raise InputError(
-            f"chip {chip.name!r} has no price for {action!r}, which happened; add energy.{action}, "
+            f"chip {chip.name!r} has no price for {action!r}, which happened; add "
+            f"{price_path(action)}, "
             'such as {value: 1 pJ, assumed: "why"}'
         )
     return chip.prices[action]
@@ -87,7 +88,8 @@ def _by_layer(
     layers: dict[str, Amount] = {}
     for core, index in np.argwhere(by_core):
         action = actions[index]
-        layer = MESH if action in MESH_ACTIONS else layer_of_core[int(core)]
+        on_mesh = action in MESH_ACTIONS or action.startswith("links[")
+        layer = MESH if on_mesh else layer_of_core[int(core)]
         amount = of(prices[action]).times(float(by_core[core, index]))
         layers[layer] = layers.get(layer, Amount()) + amount
     return layers
@@ -108,6 +110,6 @@ def _shares(
     for action, amount in by_action.items():
         constant = chip.static_power if action == STATIC else prices[action]
         share = amount.value / total.value if total.value else 0.0
-        shares["power.static" if action == STATIC else f"energy.{action}"] = share
+        shares["power.static" if action == STATIC else price_path(action)] = share
         assumed += share if constant.mark == "assumed" else 0.0
     return shares, assumed

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chipsim.report.summary_traffic import traffic_matrix
 from chipsim.results import Results
-from chipsim.simulate.counters import ACTIONS
+from chipsim.simulate.counters import actions_of
 
 _TASK_CODES = {"integrate": 0, "soma": 1, "learn": 2}
 
@@ -21,7 +21,7 @@ def arrays_of(results: Results) -> dict[str, NDArray[Any]]:
         "link_flits": _link_flits(results),
         "traffic_matrix": traffic_matrix(results),
         "core_actions": results.counters.by_core,
-        "action_names": np.array(ACTIONS),
+        "action_names": np.array(actions_of(results.chip)),
         "core_busy_cycles": core_busy_cycles(results),
         "core_energy_j": results.bill.by_core,
         "phase_drain_cycles": results.mesh.last_arrival,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.errors import InputError
-from chipsim.report.schema import ARRAYS, KEYS, SCHEMA, TASKS, ArrayKey, Arrays, Summary
+from chipsim.report.processor.keys import PROCESSOR_ARRAYS, PROCESSOR_KEYS
+from chipsim.report.schema import (
+    ARRAYS,
+    KEYS,
+    PROCESSOR_TASKS,
+    SCHEMA,
+    TASKS,
+    ArrayKey,
+    Arrays,
+    Summary,
+)
 
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "text": (str,),
@@ -28,11 +38,12 @@ def check(summary: Any, arrays: Arrays) -> None:
             f"schema: {version!r} given, this version reads {SCHEMA}; "
             "make the report again with `chipsim map` or read it with the version that wrote it"
         )
-    for key in KEYS:
+    on_processors = summary.get("kind") == "processors"
+    for key in PROCESSOR_KEYS if on_processors else KEYS:
         for where, value in _values(summary, key.path):
             _check_kind(where, value, key.kind)
     _check_places(summary)
-    _check_arrays(summary, arrays)
+    _check_arrays(summary, arrays, PROCESSOR_ARRAYS if on_processors else ARRAYS)
 
 
 def _values(node: Any, path: str, where: str = "") -> Iterator[tuple[str, Any]]:
@@ -81,12 +92,12 @@ def _check_places(summary: Summary) -> None:
             raise InputError(f"cores[{i}].core: {row['core']} given, the chip has {cores} cores")
 
 
-def _check_arrays(summary: Summary, arrays: Arrays) -> None:
+def _check_arrays(summary: Summary, arrays: Arrays, keys: Sequence[ArrayKey]) -> None:
     chip = summary["chip"]
-    sizes = {"routers": chip["width"] * chip["height"], "cores": chip["cores"], "5": 5}
+    sizes = {"routers": chip["width"] * chip["height"], "cores": chip["cores"], "5": 5, "6": 6}
     if "action_names" in arrays:
         sizes["actions"] = arrays["action_names"].size
-    for key in ARRAYS:
+    for key in keys:
         names = [key.name]
         if key.name.endswith("*"):
             names = [name for name in arrays if name.startswith(key.name[:-1])]
@@ -95,8 +106,9 @@ def _check_arrays(summary: Summary, arrays: Arrays) -> None:
                 raise InputError(f"counters.npz: array {name!r} is missing")
             _check_array(name, key, arrays[name], sizes)
     codes = arrays["timeline"][:, 1]
-    if codes.size and not (codes.min() >= 0 and codes.max() < len(TASKS)):
-        raise InputError(f"counters.npz: timeline: task codes are 0 to {len(TASKS) - 1}")
+    tasks = PROCESSOR_TASKS if summary.get("kind") == "processors" else TASKS
+    if codes.size and not (codes.min() >= 0 and codes.max() < len(tasks)):
+        raise InputError(f"counters.npz: timeline: task codes are 0 to {len(tasks) - 1}")
 
 
 def _check_array(

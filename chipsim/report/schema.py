@@ -17,6 +17,8 @@ SCHEMA = 1
 
 TASKS = ("integrate", "soma", "learn")
 """Names of the task codes in the array ``timeline``."""
+PROCESSOR_TASKS = (*TASKS, "timer", "row")
+"""As `TASKS`, with those of processors."""
 
 Summary = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]

@@ -190,7 +190,9 @@ def assumed(summary: Summary, figures: Figures) -> str:
         )
         for row in order
     )
-    lines = f"{percent(found['energy_share'])} of the energy rests on assumed constants."
+    known = found["energy_share"] is not None
+    share = f"{percent(found['energy_share'])} of" if known else "Part of what is reported, not"
+    lines = f"{share} the energy rests on assumed constants."
     heads = ("constant", "value", "share of energy", "mark", "why this value")
     return m.paragraph(lines) + m.table(heads, rows, "-nn--")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import chipsim
 from chipsim.mapping.model import Slice
-from chipsim.network import Input, Population
+from chipsim.network import Graded, Input, Population
 from chipsim.report.arrays import core_busy_cycles
 from chipsim.report.bounds import bounded_by, critical_core, latency_cycles
 from chipsim.report.schema import SCHEMA
@@ -34,7 +34,7 @@ def summarise(results: Results) -> dict[str, Any]:
         "plasticity": results.mapping.plasticity,
         "fits": True,
         "cores_used": len(results.mapping.slices),
-        "cores_available": results.chip.cores,
+        "cores_available": results.chip.mesh.built_cores,
         "cores": [_core(results, part) for part in results.mapping.slices],
         "why_cores": list(results.mapping.reasons),
         "schedule": _schedule(results),
@@ -56,7 +56,7 @@ def _model(results: Results) -> dict[str, Any]:
         "name": network.name,
         "file": results.origin.model,
         "neurons": sum(p.size for p in results.fixed.populations),
-        "synapses": sum(p.weight.size for p in network.projections),
+        "synapses": sum(p.synapses for p in network.projections),
         "steps": network.steps,
         "populations": [
             {"name": p.name, "neurons": p.size, "model": _kind(p)} for p in network.populations
@@ -66,7 +66,7 @@ def _model(results: Results) -> dict[str, Any]:
                 "name": p.name,
                 "source": p.source,
                 "target": p.target,
-                "synapses": p.weight.size,
+                "synapses": p.synapses,
                 "plasticity": "hp" if p.plasticity else None,
             }
             for p in network.projections
@@ -78,6 +78,8 @@ def _kind(population: Population) -> str:
     model = population.model
     if isinstance(model, Input):
         return f"input, {model.kind}"
+    if isinstance(model, Graded):
+        return f"graded, {model.activation}"
     return "ALIF" if model.adaptation else "LIF"
 
 
@@ -173,16 +175,19 @@ def _spikes(results: Results) -> dict[str, float]:
 
 def _neurobench(results: Results) -> dict[str, Any]:
     answers, samples = results.activity.answers, results.counters.samples
-    graded = {p.name for p in results.fixed.inputs if p.kind == "graded"}
+    graded = results.fixed.graded
     active = results.activity.active.sum(axis=(0, 1), dtype=np.int64)
     macs = acs = 0
     for index, run in enumerate(results.activity.runs):
         events = int(active[index]) * run.slice.count
         macs += events if run.projection.source in graded else 0
         acs += events if run.projection.source not in graded else 0
-    weights = [p.weight for p in results.fixed.projections]
-    zeros = sum(int((w == 0).sum()) for w in weights)
-    synapses = sum(w.size for w in weights)
+    projections = {p.name: p for p in results.fixed.projections}
+    weights = [projections[p.name].weight for p in results.network.projections]
+    counts = [p.synapses for p in results.network.projections]
+    synapses = sum(counts)
+    # The zeros of a convolution's kernel count as often as its weights are used.
+    zeros = sum(int((w == 0).sum()) * n // w.size for w, n in zip(weights, counts, strict=True))
     return {
         "footprint_bytes": sum(u.used for memory in results.mapping.memory for u in memory),
         "connection_sparsity": zeros / synapses,
@@ -202,6 +207,11 @@ def _neurobench(results: Results) -> dict[str, Any]:
 
 def _warnings(results: Results) -> list[str]:
     warnings = list(results.notes)
+    if results.network.learning is not None:
+        warnings.append(
+            "the learning rule of the network as a whole (e-prop) does not run on crossbar cores: "
+            "weights stay as they are"
+        )
     counters, mesh = results.counters, results.mesh
     if counters.overruns:
         warnings.append(
@@ -212,7 +222,13 @@ def _warnings(results: Results) -> list[str]:
     if mesh.simulated < mesh.phases:
         warnings.append(
             f"latencies and overruns are from the first {mesh.simulated} of {mesh.phases} phases; "
-            "packets, hops and link loads are from all"
+            f"{'packets and hops' if mesh.extrapolated else 'packets, hops and link loads'} are "
+            "from all"
+        )
+    if mesh.extrapolated:
+        warnings.append(
+            "link loads, and which router what hops cost, are extrapolated from those first "
+            "phases, since packets pick their ways themselves; their sums are exact"
         )
     warnings += lost_decays(results)
     overflows = {name: n for name, n in results.activity.saturated.items() if n}

@@ -7,7 +7,7 @@ from typing import Any
 from chipsim.energy.amount import Amount
 from chipsim.energy.price import STATIC
 from chipsim.results import Results
-from chipsim.simulate.counters import ACTIONS
+from chipsim.simulate.counters import actions_of
 
 
 def energy(results: Results) -> dict[str, Any]:
@@ -15,7 +15,8 @@ def energy(results: Results) -> dict[str, Any]:
     bill, samples = results.bill, results.counters.samples
     per_inference = bill.total.times(1 / samples)
     seconds = results.phases_per_inference * results.phase_seconds
-    totals = dict(zip(ACTIONS, results.counters.by_core.sum(axis=0), strict=True))
+    actions = actions_of(results.chip)
+    totals = dict(zip(actions, results.counters.by_core.sum(axis=0), strict=True))
     totals[STATIC] = results.counters.total_cycles / results.chip.clock_hz
     constants = {**results.chip.prices, STATIC: results.chip.static_power}
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chipsim.report.numbers import (
@@ -15,12 +15,13 @@ from chipsim.report.numbers import (
     overrun_text,
     percent,
     plural,
-    quantity_range,
     share,
     topology,
     with_range,
 )
+from chipsim.report.processor import terminal as processor
 from chipsim.report.schema import Summary
+from chipsim.report.text import Section, energy_row, table
 from chipsim.units import format_quantity
 
 WIDTH = 96
@@ -36,16 +37,16 @@ def summary_text(summary: Summary) -> str:
     The order: what ran, does it fit, accuracy, energy, throughput and latency, traffic, what was
     assumed, warnings.
     """
+    on_processors = summary.get("kind") == "processors"
+    middle = processor.SECTIONS if on_processors else _CROSSBAR
     sections = [
         ("Fits", _fits(summary)),
-        ("Accuracy", _accuracy(summary)),
-        ("Energy", _energy(summary)),
-        ("Speed", _speed(summary)),
-        ("Traffic", _traffic(summary)),
+        *((label, section(summary)) for label, section in middle),
         ("Assumed", _assumed(summary)),
         ("Warnings", iter(summary["warnings"])),
     ]
-    lines = [line for text in _what_ran(summary) for line in _wrapped("", text, 0)]
+    what_ran = processor.what_ran if on_processors else _what_ran
+    lines = [line for text in what_ran(summary) for line in _wrapped("", text, 0)]
     for label, texts in sections:
         block = _section(label, list(texts))
         lines += ["", *block] if block else []
@@ -74,19 +75,6 @@ def _wrapped(label: str, text: str, indent: int) -> list[str]:
     )
 
 
-def _table(rows: Sequence[tuple[str, ...]], text_columns: tuple[int, ...] = (0,)) -> Iterator[str]:
-    """Align rows: ``text_columns`` to the left, numbers to the right."""
-    if not rows:
-        return
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if i in text_columns else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  " + "  ".join(cells)
-
-
 def _what_ran(summary: Summary) -> Iterator[str]:
     model, chip, trace = summary["model"], summary["chip"], summary["trace"]
     yield (
@@ -108,7 +96,7 @@ def _fits(summary: Summary) -> Iterator[str]:
     used, available = summary["cores_used"], summary["cores_available"]
     answer = "yes" if summary["fits"] else "NO"
     yield f"{answer}: {count(used)} of {plural(available, 'core')} ({share(used, available)})"
-    yield from _table(list(_fills(summary)))
+    yield from table(list(_fills(summary)))
     for reason in summary["why_cores"]:
         yield f"- {reason}"
 
@@ -152,23 +140,12 @@ def _energy(summary: Summary) -> Iterator[str]:
     )
     yield "by action"
     rows = by_value(summary["energy_by_action"])
-    yield from _table([_energy_row(n, row, total["value"]) for n, row in rows[:_SHOWN]], (0, 3, 4))
+    yield from table([energy_row(n, row, total["value"]) for n, row in rows[:_SHOWN]], (0, 3, 4))
     if len(rows) > _SHOWN:
         yield f"  and {len(rows) - _SHOWN} smaller"
     yield "by place"
     layers = by_value(summary["energy_by_layer"])
-    yield from _table([_energy_row(n, row, total["value"]) for n, row in layers], (0, 3, 4))
-
-
-def _energy_row(name: str, row: Mapping[str, Any], total: float) -> tuple[str, ...]:
-    spread = quantity_range(row["low_j"], row["high_j"], "J")
-    return (
-        name,
-        format_quantity(row["value_j"], "J"),
-        share(row["value_j"], total),
-        f"({spread})" if spread else "",
-        row.get("mark", ""),
-    )
+    yield from table([energy_row(n, row, total["value"]) for n, row in layers], (0, 3, 4))
 
 
 def _speed(summary: Summary) -> Iterator[str]:
@@ -207,12 +184,21 @@ def _traffic(summary: Summary) -> Iterator[str]:
 
 def _assumed(summary: Summary) -> Iterator[str]:
     assumed = summary["assumed"]
-    yield f"{percent(assumed['energy_share'])} of the energy rests on assumed constants"
+    if assumed["energy_share"] is not None:
+        yield f"{percent(assumed['energy_share'])} of the energy rests on assumed constants"
     rows = sorted(assumed["constants"], key=lambda row: (-row["energy_share"], row["path"]))
     cells = [
         (row["path"], format_quantity(row["value"], row["unit"]), percent(row["energy_share"]))
         for row in rows[:_SHOWN]
     ]
-    yield from _table(cells)
+    yield from table(cells)
     if len(rows) > _SHOWN:
         yield f"  and {len(rows) - _SHOWN} more, listed in the report"
+
+
+_CROSSBAR: tuple[tuple[str, Section], ...] = (
+    ("Accuracy", _accuracy),
+    ("Energy", _energy),
+    ("Speed", _speed),
+    ("Traffic", _traffic),
+)

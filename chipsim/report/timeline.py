@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chipsim.report.schema import TASKS, Arrays, Summary
+from chipsim.report.schema import PROCESSOR_TASKS, Arrays, Summary
 
 _CHIP = 0
 
@@ -25,7 +25,7 @@ def chrome_trace(summary: Summary, arrays: Arrays) -> dict[str, Any]:
     for core, task, phase, start, cycles in rows:
         events.append(
             {
-                "name": TASKS[task],
+                "name": PROCESSOR_TASKS[task],
                 "cat": "task",
                 "ph": "X",
                 "pid": _CHIP,

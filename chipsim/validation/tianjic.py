@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from chipsim.chip import Chip
-from chipsim.load.chip_file import read_chip
+from chipsim.load.chip_file import read_crossbar_chip
 from chipsim.network import LIF, Input, Network, Population, Projection, Trace
 from chipsim.pipeline import Choices, simulate
 from chipsim.results import Results
@@ -26,7 +26,7 @@ ALWAYS_FIRING = LIF(threshold=0.5, decay=0.0)
 
 def rows() -> list[Row]:
     """Run every comparison; takes some seconds."""
-    chip = read_chip("tianjic", NATIVE)
+    chip = read_crossbar_chip("tianjic", NATIVE)
     spiking = _steady_step(chip, _ring, Trace("none", held=np.zeros((1, 1), np.uint8)))
     graded = _steady_step(chip, _fan, Trace("ones", held=np.ones((1, NEURONS), np.uint8)))
     return [

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chipsim.mapping.model import MemoryUse
-from chipsim.network import PlasticityMode
+from chipsim.network import PlasticityMode, Projection
 
 Program = Literal["source", "neurons"]
 """``source`` cores replay an input population's spikes, ``neurons`` cores run a model."""
+
+KeyKind = Literal["spike", "signal"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,12 @@ class KeySpace:
     """The multicast keys of one slice: neuron ``first + i`` sends ``key | i``; ``mask`` cuts i off.
 
     A population that broadcasts a learning signal has a second key space, ``kind`` ``"signal"``,
-    whose i is the readout neuron.
+    whose i is the readout neuron.  ``targets`` are slices, ascending; a key space without any is
+    not listed.
     """
 
     slice: int
-    kind: Literal["spike", "signal"]
+    kind: KeyKind
     key: int
     mask: int
     targets: tuple[int, ...]
@@ -51,7 +54,8 @@ class ProcessorMapping:
     computed: ``t + offset``, so a synapse with a delay of d steps takes
     ``d + offset(target) - offset(source)`` ticks, at least 1.  ``keys`` name the senders; the
     routing tables follow from them (`chipsim.mapping.processor.tables`).  ``memory[index]``
-    lists what sits in each memory of that core, in bytes.
+    lists what sits in each memory of that core, in bytes.  ``signal_delay`` is how many steps late
+    a learning signal meets the eligibility traces, 0 without one (`chipsim.plasticity.Eprop`).
     """
 
     network: str
@@ -64,8 +68,13 @@ class ProcessorMapping:
     memory: tuple[tuple[MemoryUse, ...], ...]
     placer: str
     reasons: tuple[str, ...]
+    signal_delay: int = 0
 
     @property
     def depth(self) -> int:
         """Ticks by which the last population lags behind the input."""
         return max(self.offsets.values(), default=0)
+
+    def ticks_added(self, projection: Projection) -> int:
+        """Return the ticks that a synapse of ``projection`` takes beyond its delay in steps."""
+        return self.offsets[projection.target] - self.offsets[projection.source]

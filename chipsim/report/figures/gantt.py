@@ -21,7 +21,7 @@ from chipsim.report.figures.style import (
     title,
 )
 from chipsim.report.numbers import in_model_order, phase_cycles, plural
-from chipsim.report.schema import TASKS, Arrays, Summary
+from chipsim.report.schema import PROCESSOR_TASKS, Arrays, Summary
 from chipsim.units import format_quantity
 
 _LABELLED = 64
@@ -59,7 +59,7 @@ def draw(summary: Summary, arrays: Arrays) -> Figure | None:
     axes.set_xlabel("time from the start of the inference (us)")
     axes.spines["left"].set_visible(False)
     codes = sorted(set(timeline[:, 1].tolist()))
-    handles = [Patch(facecolor=TASK_COLORS[code], label=TASKS[code]) for code in codes]
+    handles = [Patch(facecolor=TASK_COLORS[code], label=PROCESSOR_TASKS[code]) for code in codes]
     figure.legend(
         handles=handles,
         loc="lower left",

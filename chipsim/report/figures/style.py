@@ -79,8 +79,8 @@ MARKS: Mapping[str, str] = {
     "measured": "#7d62b3",
     "assumed": "#b8506b",
 }
-TASK_COLORS = ("#6b7f94", "#d1552a", "#8a63c9")
-"""Integrate, soma, learn."""
+TASK_COLORS = ("#6b7f94", "#d1552a", "#8a63c9", "#d1552a", "#6b7f94")
+"""Integrate, soma, learn; timer tasks and rows of processors."""
 
 # Any: newer matplotlib types the keys as literals, older ones as text.
 _RC: Any = {

@@ -1,0 +1,231 @@
+"""From a run on processors to its ``report.json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import chipsim
+from chipsim.kernels.processor.layout import MEMBRANE, RING, WEIGHT
+from chipsim.network import Input, Population
+from chipsim.report.processor.cores import core_rows
+from chipsim.report.processor.energy import energy
+from chipsim.report.processor.ticks import bounded_by, critical_core, ticks
+from chipsim.report.processor.traffic import traffic
+from chipsim.report.schema import SCHEMA
+from chipsim.simulate.samples import classes
+from chipsim.simulate.tick.records import EVENTS
+from chipsim.tick_results import TickResults
+
+
+def summarise(results: TickResults) -> dict[str, Any]:
+    """Return the report of a run; every value is an integer, float, text, flag, list or None."""
+    cores = core_rows(results)
+    critical = critical_core(results, cores)
+    found = ticks(results)
+    events = int(results.activity.counts[:, EVENTS].sum())
+    sample_s = results.activity.layout.ticks * results.chip.tick_s
+    return {
+        "schema": SCHEMA,
+        "kind": "processors",
+        "chipsim_version": chipsim.__version__,
+        "model": _model(results),
+        "chip": _chip(results),
+        "trace": {
+            "name": results.origin.trace,
+            "samples": results.samples,
+            "labels": results.labels is not None,
+        },
+        "plasticity": results.mapping.plasticity,
+        "fits": True,
+        "cores_used": len(results.mapping.slices),
+        "cores_available": _available(results),
+        "cores": cores,
+        "why_cores": list(results.mapping.reasons),
+        "schedule": {
+            "ticks_per_inference": results.activity.layout.ticks,
+            "depth_ticks": results.mapping.depth,
+            "offsets": dict(results.mapping.offsets),
+            "signal_delay": results.mapping.signal_delay,
+        },
+        "quantisation": _quantisation(results),
+        "accuracy": _accuracy(results),
+        "learning": _learning(results),
+        **energy(results),
+        "throughput_inferences_per_s": 1.0 / sample_s,
+        "latency_s": sample_s,
+        "bounded_by": bounded_by(results, critical),
+        "critical_core": critical,
+        "synaptic_events_per_inference": results.per_inference(events),
+        "spikes_per_inference": _spikes(results),
+        "traffic": traffic(results),
+        "ticks": found,
+        "saturated": _saturated(results),
+        "warnings": _warnings(results, found),
+    }
+
+
+def _model(results: TickResults) -> dict[str, Any]:
+    network, fixed = results.network, results.fixed
+    return {
+        "name": network.name,
+        "file": results.origin.model,
+        "neurons": sum(p.size for p in fixed.populations if p.kind != "source"),
+        "synapses": sum(p.post.size for p in fixed.projections),
+        "steps": network.steps,
+        "populations": [
+            {"name": p.name, "neurons": p.size, "model": _kind(p)} for p in network.populations
+        ],
+        "projections": [
+            {
+                "name": p.name,
+                "source": p.source,
+                "target": p.target,
+                "synapses": p.post.size,
+                "plasticity": _rule(p.stdp is not None, p.first_column is not None),
+            }
+            for p in fixed.projections
+        ],
+    }
+
+
+def _rule(stdp: bool, column: bool) -> str | None:
+    if column:
+        return "eprop"
+    return "stdp" if stdp else None
+
+
+def _kind(population: Population) -> str:
+    model = population.model
+    if isinstance(model, Input):
+        return f"input, {model.kind}"
+    return "ALIF" if getattr(model, "adaptation", None) else "LIF"
+
+
+def _available(results: TickResults) -> int:
+    machine = results.chip.machine
+    return sum(len(machine.working_cores(router)) for router in machine.working_routers)
+
+
+def _chip(results: TickResults) -> dict[str, Any]:
+    chip = results.chip
+    machine = chip.machine
+    return {
+        "name": chip.name,
+        "file": results.origin.chip,
+        "overrides": list(results.origin.overrides),
+        "width": machine.columns,
+        "height": machine.rows,
+        "cores": machine.columns * machine.rows * machine.cores,
+        "cores_per_router": machine.cores,
+        "chips": machine.chips,
+        "boards": machine.boards,
+        "clock_hz": chip.core.clock_hz,
+        "phase_s": chip.tick_s,
+        "weight_bits": chip.core.weight_bits,
+    }
+
+
+def _quantisation(results: TickResults) -> list[dict[str, Any]]:
+    return [
+        {
+            "projection": loss.projection,
+            "quantity": loss.quantity,
+            "bits": loss.fmt.bits,
+            "format": loss.fmt.name,
+            "lsb": loss.fmt.lsb,
+            "clipped": loss.clipped,
+            "values": loss.values,
+            "sqnr_db": loss.snr_db,
+        }
+        for loss in results.fixed.losses
+    ]
+
+
+def _accuracy(results: TickResults) -> dict[str, float | None]:
+    network = results.network
+    found: dict[str, float | None] = {"float": None, "chip": None, "agreement": None}
+    learned = results.activity.learned
+    if learned is not None and network.learning is not None:
+        if network.learning.task == "classification":
+            found["chip"] = float(1.0 - learned.error.mean())
+        return found
+    chip = classes(results.activity.answers, network.readout, network.readout_kind)
+    if results.labels is not None:
+        found["chip"] = float(np.mean(chip == results.labels))
+    if results.reference is not None:
+        ideal = classes(results.reference, network.readout, network.readout_kind)
+        found["agreement"] = float(np.mean(ideal == chip))
+        if results.labels is not None:
+            found["float"] = float(np.mean(ideal == results.labels))
+    return found
+
+
+def _learning(results: TickResults) -> dict[str, Any]:
+    learned = results.activity.learned
+    if learned is None:
+        return {"samples": 0, "updates": 0, "error": []}
+    return {
+        "samples": results.samples,
+        "updates": learned.updates,
+        "error": [float(value) for value in learned.error],
+    }
+
+
+def _spikes(results: TickResults) -> dict[str, float]:
+    answers = results.activity.answers
+    return {
+        name: results.per_inference(answers.of(name).sum(dtype=np.int64))
+        for name in answers.populations
+    }
+
+
+def _saturated(results: TickResults) -> dict[str, dict[str, int]]:
+    columns = {"ring": RING, "membrane": MEMBRANE, "weight": WEIGHT}
+    return {
+        population.name: {
+            name: int(results.activity.saturated[number, column])
+            for name, column in columns.items()
+        }
+        for number, population in enumerate(results.fixed.populations)
+    }
+
+
+def _warnings(results: TickResults, found: dict[str, Any]) -> list[str]:
+    warnings = list(results.notes)
+    activity = results.activity
+    if found["deadline_misses"]:
+        warnings.append(
+            f"deadlines were missed {found['deadline_misses']} times by {found['missing_cores']} "
+            f"cores, by up to {found['over_cycles_max']} cycles"
+        )
+    unaccounted = activity.traffic.due - activity.in_time
+    if unaccounted:
+        warnings.append(
+            f"{unaccounted} of {activity.traffic.due} deliveries came late or were lost, and "
+            "changed what neurons saw"
+        )
+    rule = results.network.learning
+    if activity.learned is not None and rule is not None and rule.batch > results.samples:
+        warnings.append(
+            f"{results.samples} samples are fewer than a batch of {rule.batch}: no weight moved"
+        )
+    if activity.mesh == "ideal":
+        warnings.append(
+            "mesh ideal: packets arrived at once and cores had all the time they needed; cycles "
+            "are what the work would take"
+        )
+    for number, population in enumerate(results.fixed.populations):
+        ring, membrane = activity.saturated[number, [RING, MEMBRANE]].tolist()
+        if ring or membrane:
+            warnings.append(
+                f"population {population.name}: {ring} ring buffer entries and {membrane} "
+                "membranes left their range and were limited"
+            )
+    if results.bill.unknown:
+        warnings.append(
+            f"energy is not known: the chip has no {', '.join(results.bill.unknown)}; give them, "
+            "such as --set energy.core_active=8mW"
+        )
+    return warnings

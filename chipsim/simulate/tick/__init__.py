@@ -1,0 +1,1 @@
+"""Processors in real time: cores, packets and mesh together, tick after tick."""

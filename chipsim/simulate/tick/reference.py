@@ -1,0 +1,173 @@
+"""A core's tick in simpy, written to be read: timer task, spike queue, DMA, rows.
+
+Cycles have halves.  In the first, packets land and rows come in; in the second, processors act; in
+between nothing changes, so the order of evaluation does not matter.
+
+- A **tick** begins every ``costs.tick`` cycles, and with it a timer task is due.  A free processor
+  first does timer tasks that are due, then looks for packets and rows.  It never leaves a task
+  before its end, so a timer task can begin late: the deadline of the tick before was missed.
+- Packets go into the **spike queue** as they arrive; one that finds it full is lost.
+- While no row is on its way, the first packet of the queue is **looked up**: ``costs.spike``
+  cycles for its interrupt, the look-up and the DMA's set-up.  Then its row is asked for.  A packet
+  that carries a learning signal takes ``costs.signal`` cycles and no row.
+- A shared **memory** serves one row at a time, in the order in which they were asked for, the
+  lower core first.  A row takes its bytes' time, and is there ``costs.latency`` cycles after.
+- A row that is there is **processed**, but the next packet is looked up before that, so that its
+  row comes meanwhile; there is room for two rows.  Its synapses act from the
+  tick whose timer task the core began last.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import simpy
+
+from chipsim.simulate.tick.records import EMPTY_ROW, SIGNAL, Costs
+
+Process = Generator[simpy.Event, Any, None]
+QUARTER = 0.25
+ROW_BUFFERS = 2
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet that reaches a core in ``cycle``; ``row`` and ``tick`` as in `records.Arrivals`."""
+
+    cycle: int
+    row: int
+    tick: int
+
+
+@dataclass(frozen=True)
+class Processed:
+    """What a core processed: which row, in which of its ticks, from which cycle on."""
+
+    core: int
+    row: int
+    sent: int
+    tick: int
+    cycle: int
+
+
+@dataclass
+class Core:
+    """One processor: what it waits for, and what it did."""
+
+    packets: Sequence[Packet]
+    timers: Sequence[int]
+    begun: int = 0
+    queue: deque[Packet] = field(default_factory=deque)
+    coming: Packet | None = None
+    there: deque[Packet] = field(default_factory=deque)
+    overflows: int = 0
+    late_by: list[int] = field(default_factory=list)
+
+
+class Chip:
+    """Cores that share a memory, given the packets that reach each and its timer tasks' cycles.
+
+    ``row_bytes`` and ``row_cycles`` are by row number.  A run lasts as many ticks as timers are
+    given.
+    """
+
+    def __init__(
+        self,
+        costs: Costs,
+        row_bytes: Sequence[int],
+        row_cycles: Sequence[int],
+        packets: Sequence[Sequence[Packet]],
+        timers: Sequence[Sequence[int]],
+    ) -> None:
+        self.costs, self.row_bytes, self.row_cycles = costs, row_bytes, row_cycles
+        self.environment = simpy.Environment()
+        self.cores = [Core(p, t) for p, t in zip(packets, timers, strict=True)]
+        self.asked: list[tuple[float, int, Packet]] = []
+        self.processed: list[Processed] = []
+        for number in range(len(self.cores)):
+            self.environment.process(self.receive(number))
+            self.environment.process(self.work(number))
+        self.environment.process(self.serve())
+
+    def run(self) -> None:
+        """Run all ticks."""
+        self.environment.run(len(self.cores[0].timers) * self.costs.tick)
+
+    def receive(self, number: int) -> Process:
+        """Put packets into the queue as they land."""
+        core = self.cores[number]
+        for packet in core.packets:
+            yield self.environment.timeout(packet.cycle - self.environment.now)
+            if len(core.queue) == self.costs.queue:
+                core.overflows += 1
+            else:
+                core.queue.append(packet)
+
+    def work(self, number: int) -> Process:
+        """Do one thing after the other."""
+        yield self.environment.timeout(2 * QUARTER)
+        while True:
+            yield self.environment.timeout(self.act(number))
+
+    def act(self, number: int) -> int:
+        """Begin the next thing to do; return the cycles until the processor is free again."""
+        core, now = self.cores[number], int(self.environment.now)
+        if core.begun * self.costs.tick <= now:
+            core.late_by.append(now - core.begun * self.costs.tick)
+            core.begun += 1
+            # A task of no cycles: look again in the same cycle.
+            return core.timers[core.begun - 1] or self.act(number)
+        if core.coming is None and len(core.there) < ROW_BUFFERS and core.queue:
+            return self.look_up(number, core.queue.popleft(), now)
+        if core.there:
+            packet = core.there.popleft()
+            self.note(number, packet, now)
+            return self.row_cycles[packet.row] or self.act(number)
+        return 1
+
+    def look_up(self, number: int, packet: Packet, now: int) -> int:
+        """Handle a packet's interrupt and ask for its row."""
+        if packet.row <= SIGNAL:
+            self.note(number, packet, now)
+            return self.costs.signal
+        if packet.row == EMPTY_ROW:
+            self.note(number, packet, now)
+        else:
+            self.cores[number].coming = packet
+            self.environment.process(self.ask(number, packet))
+        return self.costs.spike
+
+    def note(self, number: int, packet: Packet, now: int) -> None:
+        """Write down what is processed."""
+        tick = self.cores[number].begun - 1
+        self.processed.append(Processed(number, packet.row, packet.tick, tick, now))
+
+    def ask(self, number: int, packet: Packet) -> Process:
+        """Ask the memory for a row once the DMA is set up."""
+        yield self.environment.timeout(self.costs.spike - 2 * QUARTER)
+        self.asked.append((self.environment.now, number, packet))
+
+    def serve(self) -> Process:
+        """Bring rows one after the other."""
+        yield self.environment.timeout(QUARTER)
+        while True:
+            if not self.asked:
+                yield self.environment.timeout(1)
+                continue
+            first = min(self.asked, key=lambda request: request[:2])
+            self.asked.remove(first)
+            _, number, packet = first
+            size = self.row_bytes[packet.row] * self.costs.dma_scale
+            cycles = -(-size // self.costs.dma_unit)
+            self.environment.process(self.bring(number, packet, cycles + self.costs.latency))
+            yield self.environment.timeout(cycles)
+
+    def bring(self, number: int, packet: Packet, cycles: int) -> Process:
+        """Let a row come in."""
+        core = self.cores[number]
+        yield self.environment.timeout(cycles - QUARTER)
+        core.coming = None
+        core.there.append(packet)

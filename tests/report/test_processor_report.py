@@ -1,0 +1,136 @@
+"""The report of a run on processors: its keys, energies, texts and page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chipsim.cli.main import main
+from chipsim.errors import InputError
+from chipsim.load.chip_file import read_chip
+from chipsim.pipeline import Choices, simulate_on_processors
+from chipsim.processor_chip import ProcessorChip
+from chipsim.report.check import check
+from chipsim.report.html import report_html
+from chipsim.report.processor.summary import summarise
+from chipsim.report.processor.traffic import arrays_of
+from chipsim.report.run_folder import dump_json
+from chipsim.report.terminal import WIDTH, summary_text
+from chipsim.tick_results import TickResults
+from tests.simulate.tick.networks import chip_with, learner, recurrent, spikes
+from tests.simulate.tick.test_tick_run import CONGESTED
+
+MODEL = Path(__file__).parents[2] / "models" / "eprop_cues.pt"
+
+
+def run(*overrides: str, learn: bool = False) -> TickResults:
+    network, inputs = (learner(2, steps=30), 10) if learn else (recurrent(2, strength=0.8), 20)
+    trace = spikes(2, 4, 30, inputs, 0.2)
+    trace.labels[:] %= 2
+    return simulate_on_processors(network, chip_with(*overrides), trace, Choices())
+
+
+@pytest.fixture(scope="module")
+def results() -> TickResults:
+    return run()
+
+
+def test_the_report_has_its_keys_and_is_plain(results: TickResults) -> None:
+    summary, arrays = summarise(results), arrays_of(results)
+    check(json.loads(dump_json(summary)), arrays)
+    assert summary["ticks"]["real_time"]
+    assert summary["traffic"]["due"] == summary["traffic"]["in_time"] > 0
+    assert summary["ticks"]["count"] == 4 * 32
+    assert summary["latency_s"] == pytest.approx(0.032)
+    assert sum(row["counts"]["synaptic_events"] for row in summary["cores"]) == pytest.approx(
+        4 * summary["synaptic_events_per_inference"]
+    )
+    with pytest.raises(InputError, match="tick_busiest"):
+        check(summary, {**arrays, "tick_busiest": np.zeros((2, 2), int)})
+
+
+def test_the_energy_is_the_published_formula(results: TickResults) -> None:
+    summary = summarise(results)
+    prices = results.chip.prices
+    seconds = 4 * 32e-3
+    active = sum(
+        row["counts"][name]
+        for row in summary["cores"]
+        for name in ("timer_cycles", "spike_cycles", "row_cycles", "signal_cycles")
+    )
+    hops = summary["traffic"]["hops"]
+    total = prices["board4_idle"].value * seconds + active / 200e6 * 0.034 + hops * 1e-9
+    assert summary["energy_per_inference_j"]["value"] * 4 == pytest.approx(total)
+    parts = [summary["energy_formula"][key] for key in ("idle_j", "cores_j", "packets_j")]
+    assert sum(parts) == pytest.approx(summary["energy_formula"]["total_j"])
+    for table in ("energy_by_action", "energy_by_layer"):
+        found = sum(row["value_j"] for row in summary[table].values())
+        assert found * 4 == pytest.approx(total)
+    assert summary["energy_by_action"]["timer_cycle"]["price_j"] == pytest.approx(170e-12)
+
+
+def test_texts_say_what_was_missed() -> None:
+    results = run(*CONGESTED, "tick=20 us")
+    summary = summarise(results)
+    text = summary_text(summary)
+    assert "REAL TIME: NO" in text
+    assert "late" in text
+    assert "dropped in the mesh" in text
+    assert "dropped at full queues" in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+    fates = ("in_time", "late", "early", "dropped_in_mesh", "dropped_in_queues")
+    assert sum(summary["traffic"][key] for key in fates) == summary["traffic"]["due"]
+    page = report_html(summary, arrays_of(results))
+    assert "Dropped by routers" in page
+    assert "<svg" in page
+
+
+def test_learning_is_reported() -> None:
+    results = run(learn=True)
+    summary, arrays = summarise(results), arrays_of(results)
+    check(json.loads(dump_json(summary)), arrays)
+    assert summary["learning"]["samples"] == len(summary["learning"]["error"]) == 4
+    assert summary["learning"]["updates"] == 2
+    assert summary["traffic"]["by_kind"]["signal"]["packets"] == 4 * 15 * 2
+    assert [row["cycles"] for row in summary["ticks"]["by_cost"]][-4:] == [68, 100, 180, 220]
+    assert "eprop_synapse" in summary_text(summary)
+    assert "Error over 4 samples" in report_html(summary, arrays)
+
+
+def test_an_unknown_price_is_said_and_not_guessed() -> None:
+    chip = read_chip("spinnaker2")
+    assert isinstance(chip, ProcessorChip)
+    trace = spikes(2, 2, 30, 20, 0.2)
+    results = simulate_on_processors(recurrent(2), chip, trace, Choices())
+    summary = summarise(results)
+    check(json.loads(dump_json(summary)), arrays_of(results))
+    assert summary["energy_per_inference_j"]["value"] is None
+    assert "energy.core_active" in summary["energy_unknown"]
+    assert "not known" in summary_text(summary)
+    assert "unknown" in report_html(summary, arrays_of(results))
+
+
+@pytest.mark.skipif(not MODEL.exists(), reason="the shipped model is not here")
+def test_the_command_line_writes_a_run_and_runs_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--set", "machine.shape=chip", "--limit", "1", "-q"]
+    out = str(tmp_path / "run")
+    chip = ["--chip", "spinnaker1", *options]
+    assert main(["map", str(MODEL), *chip, "--plasticity", "off", "-o", out]) == 0
+    first = capsys.readouterr().out
+    assert "real time: yes" in first
+    assert {"report.json", "report.html", "mapping.json", "timeline.json", "trace.npz"} <= {
+        path.name for path in (tmp_path / "run").iterdir()
+    }
+    again = ["run", str(tmp_path / "run" / "mapping.json"), "--model", str(MODEL), *chip]
+    assert main([*again, "-o", str(tmp_path / "again"), "--mesh", "ideal"]) == 0
+    assert main(["report", str(tmp_path / "again")]) == 0
+    assert "mesh ideal" in capsys.readouterr().out
+    assert main([*again, "--learn", "-o", str(tmp_path / "third")]) == 2
+    slow = ["--set", "cycles.neuron_alif=4000", "--strict", "-o", str(tmp_path / "late")]
+    assert main([*again, *slow]) == 3
+    assert "missed their deadline" in capsys.readouterr().err
