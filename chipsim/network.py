@@ -69,12 +69,24 @@ class LIF:
 
 
 @dataclass(frozen=True)
+class Graded:
+    """A neuron without memory that sends a number each step: ``u = I``, output ``f(u)``.
+
+    ``f`` is ``tanh(u)``, ``min(max(u, 0), maximum)`` (``"relu"``) or ``min(max(u, -maximum),
+    maximum)`` (``"linear"``).  The output of ``"tanh"`` ends at ``maximum = 1``.
+    """
+
+    activation: Literal["tanh", "relu", "linear"]
+    maximum: float = 1.0
+
+
+@dataclass(frozen=True)
 class Population:
     """``size`` neurons of one model."""
 
     name: str
     size: int
-    model: Input | LIF
+    model: Input | LIF | Graded
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,14 @@ class Projection:
     plasticity: HybridPlasticity | None = None
     stdp: PairSTDP | None = None
     connectivity: Convolution | Sparse | None = None
+
+    @property
+    def synapses(self) -> int:
+        """Number of synapses."""
+        if isinstance(self.connectivity, Convolution):
+            height, width = self.weight.shape[2:]
+            return self.connectivity.synapses((height, width))
+        return self.weight.size
 
 
 @dataclass(frozen=True)

@@ -13,26 +13,36 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class HybridPlasticity:
-    """Local plasticity of Wu et al. 2022 as in variant A of the authors' code.
+    """Local plasticity of Wu et al. 2022; its fields make the variants of the authors' code.
 
     With ``x`` the presynaptic activity times the attenuation ``d_t`` (see `Projection`) and
     ``u`` the postsynaptic membrane potential after integration, before reset::
 
-        I += alpha * (x @ H)
-        H  = clip(rho * H + outer(beta * x, tanh(u / theta - eta)), -clamp, clamp)
+        I += alpha * (x @ (factor * H))
+        H  = clip(rho * H + sign * outer(beta * x, post), -clamp, clamp)
 
-    ``H`` starts at zero for every sample.  ``stored_trace`` is the H that a frozen network uses
-    instead (the authors keep it beside the weights as ``hebbN``).
+    where ``post`` is ``tanh(u / theta - eta)``, ``u / theta - eta`` (``"linear"``) or ``exp(u -
+    eta)`` over its sum over the population (``"softmax"``).  A graded neuron has ``theta = 1``.
+    ``factor`` None means 1, ``clamp`` None no bound.
 
-    Shapes: ``beta (n_pre,)``, ``eta (n_post,)``, ``stored_trace (n_pre, n_post)`` or None.
+    ``H`` starts at zero for every sample (``state="reset"``), or goes on from the sample before
+    (``"carried"``), from ``stored_trace`` in the first.  ``stored_trace`` is also the H that a
+    frozen network uses (the authors keep it beside the weights as ``hebbN``).
+
+    Shapes: ``beta (n_pre,)``, ``eta (n_post,)``, ``stored_trace`` and ``factor (n_pre, n_post)``
+    or None.
     """
 
     alpha: float
     beta: FloatArray
     eta: FloatArray
     rho: float
-    clamp: float
+    clamp: float | None
     stored_trace: FloatArray | None = None
+    post: Literal["tanh", "linear", "softmax"] = "tanh"
+    sign: Literal[1, -1] = 1
+    factor: FloatArray | None = None
+    state: Literal["reset", "carried"] = "reset"
 
 
 @dataclass(frozen=True)

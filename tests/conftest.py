@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from chipsim.chip import Arithmetic
+from chipsim.connectivity import Convolution
 from chipsim.mapping.model import Axons, Mapping, Schedule, Slice
 from chipsim.network import (
     LIF,
     Adaptation,
+    Graded,
     Input,
     Network,
     Population,
@@ -48,6 +52,22 @@ def random_rule(rng, n_pre, n_post) -> HybridPlasticity:
         rho=float(rng.choice([0.5, 0.95, 1.0])),
         clamp=float(rng.choice([0.2, 4.0])),
         stored_trace=rng.normal(0, 0.1, (n_pre, n_post)).astype(np.float32),
+    )
+
+
+def random_variant(rng, rule: HybridPlasticity) -> HybridPlasticity:
+    """Return the rule as any variant."""
+    shape = (len(rule.beta), len(rule.eta))
+    factors = (None, rng.random(shape) < 0.5, rng.normal(0, 0.7, shape))
+    factor = factors[int(rng.integers(3))]
+    return replace(
+        rule,
+        clamp=None if rng.random() < 0.5 else rule.clamp,
+        post=str(rng.choice(["tanh", "linear", "softmax"])),
+        sign=int(rng.choice([1, -1])),
+        factor=None if factor is None else factor.astype(np.float32),
+        state=str(rng.choice(["reset", "carried"])),
+        stored_trace=None if rng.random() < 0.3 else rule.stored_trace,
     )
 
 
@@ -106,6 +126,86 @@ def random_network(rng: np.random.Generator) -> Network:
     )
 
 
+def random_variants(rng: np.random.Generator) -> Network:
+    """As `random_network`, with any variant of plasticity and some graded populations."""
+    network = random_network(rng)
+    populations = [
+        replace(p, model=random_graded(rng))
+        if isinstance(p.model, LIF) and rng.random() < 0.3
+        else p
+        for p in network.populations
+    ]
+    projections = [
+        replace(p, plasticity=random_variant(rng, p.plasticity)) if p.plasticity else p
+        for p in network.projections
+    ]
+    return replace(
+        network,
+        populations=tuple(populations),
+        projections=tuple(projections),
+        readout_kind="membrane",
+    )
+
+
+def random_graded(rng: np.random.Generator) -> Graded:
+    activation = str(rng.choice(["tanh", "relu", "linear"]))
+    return Graded(activation, 1.0 if activation == "tanh" else float(rng.uniform(0.5, 3.0)))
+
+
+def random_convolution(rng: np.random.Generator) -> Network:
+    """A map, one or two convolutions, a plastic readout that may also take a second input."""
+    last = bool(rng.random() < 0.5)
+    shape = tuple(int(n) for n in rng.integers(1, 6, 3))
+    populations = [Population("in", math.prod(shape), Input("graded"))]
+    projections = []
+    for number in range(int(rng.integers(1, 3))):
+        kernel = rng.integers(1, 4, 2)
+        stride, padding = int(rng.integers(1, 3)), int(rng.integers(0, 2))
+        sides = [
+            (n + 2 * padding - k) // stride + 1 for n, k in zip(shape[1:], kernel, strict=True)
+        ]
+        if min(sides) < 1 and projections:
+            break
+        target = (int(rng.integers(1, 4)), max(1, sides[0]), max(1, sides[1]))
+        source, size = populations[-1].name, math.prod(target)
+        spiking = LIF(0.3, 0.5, reset="subtract")
+        populations.append(
+            Population(f"map{number}", size, random_graded(rng) if rng.random() < 0.7 else spiking)
+        )
+        projections.append(
+            Projection(
+                name=f"conv{number}",
+                source=source,
+                target=f"map{number}",
+                weight=rng.normal(0, 0.5, (target[0], shape[0], *kernel)).astype(np.float32),
+                bias=rng.normal(0, 0.1, size).astype(np.float32),
+                connectivity=Convolution(shape, target, stride, padding, last),
+            )
+        )
+        shape = target
+    features, outputs = populations[-1], int(rng.integers(1, 5))
+    populations += [
+        Population("label", outputs, Input("graded", 10.0)),
+        Population("out", outputs, LIF(0.5, 0.2, reset="zero")),
+    ]
+    projections += [
+        Projection(
+            "plastic", features.name, "out",
+            rng.normal(0, 0.3, (outputs, features.size)).astype(np.float32),
+            plasticity=random_variant(rng, random_rule(rng, features.size, outputs)),
+        ),
+        Projection("teach", "label", "out", np.eye(outputs, dtype=np.float32)),
+    ]  # fmt: skip
+    return Network(
+        name="convolutional",
+        steps=int(rng.integers(1, 5)),
+        populations=tuple(populations),
+        projections=tuple(projections),
+        readout="out",
+        readout_kind="membrane",
+    )
+
+
 def random_slicing(network: Network, rng: np.random.Generator) -> Mapping:
     """Cut neurons and axons anywhere: what is computed must not depend on it."""
     slices: list[Slice] = []
@@ -115,7 +215,7 @@ def random_slicing(network: Network, rng: np.random.Generator) -> Mapping:
         axons = [
             Axons(p.name, first, last - first)
             for p in network.incoming(population.name)
-            for first, last in _cuts(p.weight.shape[1], rng)
+            for first, last in _cuts(network.population(p.source).size, rng)
         ]
         for first, last in _cuts(population.size, rng):
             groups = _cuts(len(axons), rng)

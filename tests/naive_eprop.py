@@ -59,15 +59,17 @@ def before(z, t):
     return z[t - 1] if t else [False] * len(z[0])
 
 
-def adjoint_gradient(c, weights, x, psi, z, error, rate):
+def adjoint_gradient(c, weights, x, psi, z, error, late, rate):
     """Return G of inputs, recurrent and readout weights by running time backwards."""
     n, n_in, outputs = len(z[0]), len(x[0]), len(error[0])
     g_in, g_rec, g_out = matrix(c, n_in, n), matrix(c, n, n), matrix(c, n, outputs)
-    lb, lv, filtered = [c.zero] * n, [c.zero] * n, [c.zero] * outputs
+    lb, lv = [c.zero] * n, [c.zero] * n
+    filtered, fed_back = [c.zero] * outputs, [c.zero] * outputs
     for t in reversed(range(len(x))):
         for k in range(outputs):
             filtered[k] = kept(c, c.kappa * filtered[k] + c.readout_gain * error[t][k])
-        signal = signals(c, weights[3], filtered, rate)
+            fed_back[k] = kept(c, c.kappa * fed_back[k] + c.readout_gain * late[t][k])
+        signal = signals(c, weights[3], fed_back, rate)
         for j in range(n):
             d = psi[t][j] * (signal[j] + lb[j])
             lb[j] = kept(c, c.rho * lb[j] - c.beta[j] * d)
@@ -82,11 +84,11 @@ def adjoint_gradient(c, weights, x, psi, z, error, rate):
     return g_in, g_rec, g_out
 
 
-def online_gradient(c, weights, x, psi, z, error, rate):
+def online_gradient(c, weights, x, psi, z, error, late, rate):
     """Return the same with eligibility traces of every synapse, forwards in time."""
     n, outputs = len(z[0]), len(error[0])
     g_out, zbar = matrix(c, n, outputs), [c.zero] * n
-    learning = [signals(c, weights[3], e, [c.zero] * n) for e in error]
+    learning = [signals(c, weights[3], e, [c.zero] * n) for e in late]
     earlier = [before(z, t) for t in range(len(z))]
     g_in, g_rec = (synapses(c, s, psi, learning, rate) for s in (x, earlier))
     for t, e in enumerate(error):

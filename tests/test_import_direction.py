@@ -21,8 +21,8 @@ GROUND = {"errors", "units", "network", "connectivity", "plasticity", "chip", "p
 READERS = {"config", "provenance", "yaml_reader", "yaml_tree"}
 """How files with quantities are read: they know the ground only."""
 
-PARTS = {"kernels", "load", "quantise", "mapping", "cores", "mesh"}
-JOINED = {"simulate", "results"}
+PARTS = {"kernels", "load", "quantise", "mapping", "cores", "mesh", "faults"}
+JOINED = {"simulate", "results", "tick_results"}
 ACCOUNT = {"energy", "report"}
 
 MAY_IMPORT = {
@@ -31,16 +31,19 @@ MAY_IMPORT = {
     "kernels": set(),
     "cores": GROUND,
     "mesh": GROUND | {"kernels"},
-    "quantise": GROUND,
+    "quantise": GROUND | {"kernels"},
+    "faults": GROUND | {"quantise"},
     "load": GROUND | READERS,
     "mapping": GROUND | {"cores", "mesh"},
     "simulate": GROUND | PARTS,
     "results": GROUND | PARTS | {"simulate", "energy"},
+    "tick_results": GROUND | PARTS | {"simulate", "results", "energy"},
     "energy": GROUND,
     "report": GROUND | PARTS | JOINED | {"energy"},
-    "pipeline": GROUND | READERS | PARTS | JOINED | ACCOUNT,
+    "learning_cost": GROUND | PARTS | JOINED | ACCOUNT,
+    "pipeline": GROUND | READERS | PARTS | JOINED | ACCOUNT | {"learning_cost"},
     "validation": GROUND | READERS | PARTS | JOINED | ACCOUNT | {"pipeline"},
-    "study": GROUND | READERS | PARTS | JOINED | ACCOUNT | {"pipeline"},
+    "study": GROUND | READERS | PARTS | JOINED | ACCOUNT | {"learning_cost", "pipeline"},
     "train": GROUND | READERS | {"kernels", "load", "quantise"},
 }
 """What each part of the house may know besides itself; ``cli`` and ``__main__`` may know all."""

@@ -16,6 +16,8 @@ from chipsim.simulate.samples import classes
 FOLDER = Path(__file__).parent.parent / "models"
 MODELS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SAMPLES = 40
+LEAST = {"hp_omniglot20": 0.7}
+"""Accuracy to be reached, where it is not 0.85: one of 20 characters after one look at each."""
 
 
 def checkpoint(name: str) -> Path:
@@ -37,7 +39,7 @@ def test_answers_on_chip_as_in_float(name):
     ideal = classes(results.reference, model.network.readout, kind)
     assert np.mean(chip == ideal) >= 0.9
     if trace.labels is not None:
-        assert np.mean(chip == trace.labels) >= 0.85
+        assert np.mean(chip == trace.labels) >= LEAST.get(name, 0.85)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -12,6 +12,7 @@ from chipsim.errors import InputError
 
 if TYPE_CHECKING:
     from chipsim.chip import Chip, Constant
+    from chipsim.processor_chip import ProcessorChip
 
 _HEAD = ("constant", "value", "range", "mark", "source")
 _LEAST_SOURCE_WIDTH = 30
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("give either CHIP or --check FILE, not both")
     if args.check:
         chip = read_chip(args.check, args.overrides)
-        print(f"{args.check}: good: {_line(chip)}", *chip.mesh.cautions, sep="\n")
+        print(f"{args.check}: good: {_line(chip)}", *_cautions(chip), sep="\n")
     elif args.chip:
         print("\n".join(_table(read_chip(args.chip, args.overrides))))
     elif args.overrides:
@@ -72,8 +73,40 @@ def _list_chips() -> None:
         print(f"{name:<12} {_line(read_chip(str(path)))}")
 
 
-def _line(chip: Chip) -> str:
+def _cautions(chip: Chip | ProcessorChip) -> tuple[str, ...]:
+    from chipsim.chip import Chip
+
+    return chip.mesh.cautions if isinstance(chip, Chip) else chip.cautions
+
+
+def _line(chip: Chip | ProcessorChip) -> str:
     """One line about ``chip``."""
+    from chipsim.chip import Chip
+
+    return _crossbar_line(chip) if isinstance(chip, Chip) else _processor_line(chip)
+
+
+def _processor_line(chip: ProcessorChip) -> str:
+    from chipsim.units import format_quantity
+
+    machine, core = chip.machine, chip.core
+    cores = sum(len(machine.working_cores(router)) for router in machine.working_routers)
+    chips = "1 chip" if machine.chips == 1 else f"{machine.chips} chips"
+    memory = f"{format_quantity(core.dtcm_bytes, 'B')} SRAM"
+    if core.kind == "tcm":
+        memory = (
+            f"{format_quantity(core.itcm_bytes, 'B')} ITCM and "
+            f"{format_quantity(core.dtcm_bytes, 'B')} DTCM"
+        )
+    return (
+        f"{cores} processors for applications ({chips}, {machine.shape}), "
+        f"{format_quantity(core.clock_hz, 'Hz')}, ticks of {format_quantity(chip.tick_s, 's')}, "
+        f"{memory} a core, {format_quantity(chip.sdram.size_bytes, 'B')} SDRAM a chip, "
+        f"{core.weight_bits}-bit weights"
+    )
+
+
+def _crossbar_line(chip: Chip) -> str:
     from chipsim.units import format_quantity
 
     mesh, core, arithmetic = chip.mesh, chip.core, chip.core.arithmetic
@@ -82,14 +115,14 @@ def _line(chip: Chip) -> str:
         phase = f"phases of {format_quantity(chip.phase.cycles / chip.clock_hz, 's')}"
     memory = format_quantity(sum(core.memory.values()), "B")
     return (
-        f"{chip.cores} {core.kind} cores ({mesh.width} x {mesh.height} {mesh.topology}), "
+        f"{mesh.built_cores} {core.kind} cores ({mesh.width} x {mesh.height} {mesh.topology}), "
         f"{format_quantity(chip.clock_hz, 'Hz')}, {phase}, {core.axons} axons x {core.columns} "
         f"columns of {arithmetic.native_bits} bit and {memory} a core, "
         f"{arithmetic.weight_bits}-bit weights"
     )
 
 
-def _table(chip: Chip) -> list[str]:
+def _table(chip: Chip | ProcessorChip) -> list[str]:
     """Lines of the table of ``chip``'s constants; on a terminal the sources are wrapped."""
     rows = [_HEAD]
     for path, constant in chip.constants.items():
@@ -99,16 +132,17 @@ def _table(chip: Chip) -> list[str]:
     rows[1:] = sorted(rows[1:], key=lambda row: _group(row[0], chip))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     indent = sum(widths) + 2 * len(widths)
-    lines = [f"{chip.name}: {_line(chip)}", *chip.mesh.cautions, ""]
+    lines = [f"{chip.name}: {_line(chip)}", *_cautions(chip), ""]
     for row in rows:
         start = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         lines.extend(_wrapped(f"{start}  {row[4]}", indent))
     return lines
 
 
-def _group(path: str, chip: Chip) -> int:
+def _group(path: str, chip: Chip | ProcessorChip) -> int:
     """Place of ``path``'s part of the chip file: the clock first, prices last."""
-    parts = list(dict.fromkeys(key.partition(".")[0] for key in chip.constants))
+    keys = (*chip.constants, *chip.choices)
+    parts = list(dict.fromkeys(key.partition(".")[0] for key in keys))
     return parts.index(path.partition(".")[0])
 
 

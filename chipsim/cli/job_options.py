@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # network needs numpy, which the command line does without until it runs
     from chipsim.network import PlasticityMode
+    from chipsim.pipeline import Job
 
 
 def positive(text: str) -> int:
@@ -20,7 +21,16 @@ def positive(text: str) -> int:
 
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a run: chip, input, how far, how fast, and where results go."""
+    """Add the options of a run: what `add_simulation_options` adds, and where results go."""
+    add_simulation_options(parser)
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="run folder to write")
+    parser.add_argument("--force", action="store_true", help="replace an existing run folder")
+    parser.add_argument("--json", action="store_true", help="print report.json, not the summary")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+
+
+def add_simulation_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a simulation: chip, input, how far and how fast, what goes wrong."""
     parser.add_argument(
         "--chip", default="tianjic", metavar="CHIP", help="chip file or shipped chip (tianjic)"
     )
@@ -45,12 +55,18 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of stochastic rounding")
     parser.add_argument(
-        "--strict", action="store_true", help="a phase that overruns is an error (exit code 3)"
+        "--strict",
+        action="store_true",
+        help="a phase that overruns, a deadline that is missed is an error (exit code 3)",
     )
-    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="run folder to write")
-    parser.add_argument("--force", action="store_true", help="replace an existing run folder")
-    parser.add_argument("--json", action="store_true", help="print report.json, not the summary")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument(
+        "--mesh", choices=("real", "ideal"), default="real",
+        help="processors: ideal lets packets arrive at once and gives cores all the time they need",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME=RATE", dest="faults",
+        help="hardware faults at a rate, such as weight_flip=1e-4 (docs/faults.md)",
+    )  # fmt: skip
 
 
 def run_from(
@@ -61,6 +77,19 @@ def run_from(
 ) -> int:
     """Run the job that ``args`` describe, ``args.model`` among them; return the exit code."""
     from chipsim.cli.run_job import run_job
+
+    job = job_from(args, mapping, plasticity, placer)
+    return run_job(job, args.out, force=args.force, as_json=args.json, quiet=args.quiet)
+
+
+def job_from(
+    args: argparse.Namespace,
+    mapping: Path | None = None,
+    plasticity: PlasticityMode = "running",
+    placer: str = "hilbert",
+) -> Job:
+    """Return the job that the options of `add_simulation_options` and ``args.model`` describe."""
+    from chipsim.faults.model import parse_faults
     from chipsim.pipeline import Choices, Job
 
     choices = Choices(
@@ -71,8 +100,11 @@ def run_from(
         batch=args.batch,
         seed=args.seed,
         strict=args.strict,
+        faults=parse_faults(args.faults),
+        mesh=args.mesh,
+        learn=getattr(args, "learn", False),
     )
-    job = Job(
+    return Job(
         model=args.model,
         chip=args.chip,
         overrides=tuple(args.overrides),
@@ -81,4 +113,3 @@ def run_from(
         limit=args.limit,
         choices=choices,
     )
-    return run_job(job, args.out, force=args.force, as_json=args.json, quiet=args.quiet)

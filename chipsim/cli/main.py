@@ -14,6 +14,7 @@ from chipsim import __version__
 from chipsim.cli import (
     chips,
     describe,
+    learning_cost,
     map_command,
     noc,
     report,
@@ -24,7 +25,18 @@ from chipsim.cli import (
 )
 from chipsim.errors import ChipsimError
 
-COMMANDS = (map_command, run_command, study, train, chips, describe, validate, report, noc)
+COMMANDS = (
+    map_command,
+    run_command,
+    learning_cost,
+    study,
+    train,
+    chips,
+    describe,
+    validate,
+    report,
+    noc,
+)
 
 INTERRUPTED = 130
 """What a shell expects of a program stopped by Ctrl-C."""

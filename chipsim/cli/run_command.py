@@ -19,6 +19,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("mapping", type=Path, help="mapping.json")
     parser.add_argument("--model", type=Path, required=True, help="the checkpoint it was made for")
     add_job_options(parser)
+    parser.add_argument(
+        "--learn", action="store_true",
+        help="the network shall learn on the chip while it runs; refuse a mapping that does not",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 

@@ -8,15 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
+from chipsim.cli.noc_packets import packet_arrays
 from chipsim.cli.progress import StderrProgress
 from chipsim.mapping.mapping_file import write_mapping
+from chipsim.mapping.processor import mapping_file as processor_mapping_file
 from chipsim.pipeline import Job, run
 from chipsim.report.arrays import arrays_of
+from chipsim.report.processor import summary as processor_summary
+from chipsim.report.processor import traffic as processor_traffic
 from chipsim.report.run_folder import Writer, check_target, write_arrays, write_json, write_run
 from chipsim.report.schema import Arrays, Summary
 from chipsim.report.summary import summarise
 from chipsim.report.terminal import summary_text
 from chipsim.results import Results
+from chipsim.simulate.samples import Answers
+from chipsim.tick_results import TickResults
 
 
 def run_job(job: Job, out: Path | None, *, force: bool, as_json: bool, quiet: bool) -> int:
@@ -30,8 +36,13 @@ def run_job(job: Job, out: Path | None, *, force: bool, as_json: bool, quiet: bo
     progress = StderrProgress(quiet=quiet)
     results = run(job, progress)
     progress.stage("report")
-    summary, arrays = summarise(results), arrays_of(results)
-    written = write_run(folder, run_files(results, summary, arrays), force=replace)
+    if isinstance(results, TickResults):
+        summary, arrays = processor_summary.summarise(results), processor_traffic.arrays_of(results)
+        files = processor_files(results, summary, arrays)
+    else:
+        summary, arrays = summarise(results), arrays_of(results)
+        files = run_files(results, summary, arrays)
+    written = write_run(folder, files, force=replace)
     progress.finish()
     print((written / "report.json").read_text() if as_json else summary_text(summary), end="")
     print(f"report: {written / 'report.html'}", file=sys.stderr if as_json else sys.stdout)
@@ -40,14 +51,37 @@ def run_job(job: Job, out: Path | None, *, force: bool, as_json: bool, quiet: bo
 
 def run_files(results: Results, summary: Summary, arrays: Arrays) -> dict[str, Writer]:
     """Return what a run folder holds and how each file is written."""
+    return {
+        **_reports(summary, arrays),
+        "mapping.json": partial(write_mapping, mapping=results.mapping, chip=results.chip),
+        "trace.npz": partial(_write_spikes, answers=results.activity.answers),
+        "packets.npz": partial(write_arrays, arrays=packet_arrays(results)),
+    }
+
+
+def processor_files(results: TickResults, summary: Summary, arrays: Arrays) -> dict[str, Writer]:
+    """Return what the folder of a run on processors holds: also the weights, if it learned."""
+    mapping = partial(
+        processor_mapping_file.write_mapping, mapping=results.mapping, chip=results.chip
+    )
+    files: dict[str, Writer] = {
+        **_reports(summary, arrays),
+        "mapping.json": mapping,
+        "trace.npz": partial(_write_spikes, answers=results.activity.answers),
+    }
+    learned = results.activity.learned
+    if learned is not None:
+        files["weights.npz"] = partial(write_arrays, arrays={"weights": learned.weights})
+    return files
+
+
+def _reports(summary: Summary, arrays: Arrays) -> dict[str, Writer]:
     from chipsim.report.html import report_html
     from chipsim.report.timeline import chrome_trace
 
     return {
         "report.json": partial(write_json, content=summary),
         "counters.npz": partial(write_arrays, arrays=arrays),
-        "mapping.json": partial(write_mapping, mapping=results.mapping, chip=results.chip),
-        "trace.npz": partial(_write_spikes, results=results),
         "timeline.json": partial(write_json, content=chrome_trace(summary, arrays)),
         "report.html": lambda path: _write_text(path, report_html(summary, arrays)),
     }
@@ -57,9 +91,8 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _write_spikes(path: Path, results: Results) -> None:
+def _write_spikes(path: Path, answers: Answers) -> None:
     """Spikes of every population, bit-packed over steps and neurons, and the answers."""
-    answers = results.activity.answers
     np.savez_compressed(
         path,
         spikes=np.packbits(answers.spikes, axis=-1),

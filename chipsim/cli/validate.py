@@ -10,17 +10,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "validate",
         help="compare the shipped chip models with published figures",
-        description="Run full-load networks on the shipped chips and print the published figures "
-        "beside what comes out.",
+        description="Run full-load networks on tianjic, or cut networks of published sizes into "
+        "spinnaker's cores, and print the published figures beside what comes out.",
     )
-    parser.add_argument("chip", nargs="?", choices=("tianjic",), default="tianjic")
+    parser.add_argument("chip", nargs="?", choices=("tianjic", "spinnaker"), default="tianjic")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table of a chip; return the exit code."""
-    from chipsim.validation import tianjic
+    from chipsim.validation import spinnaker_memory, tianjic
     from chipsim.validation.rows import table
 
-    print(table({"tianjic": tianjic.rows}[args.chip]()))
+    rows = {"tianjic": tianjic.rows, "spinnaker": spinnaker_memory.rows}
+    print(table(rows[args.chip]()))
     return 0

@@ -17,7 +17,11 @@ ADAPTATION_BITS, REFRACTORY_BITS = 32, 8
 """An adaptive threshold keeps its state and its strength; a refractory time counts to 255."""
 
 POST_TABLE_ENTRIES = 512
-"""Entries of the look-up table that turns a membrane potential into a plasticity factor."""
+"""Entries of the look-up table that turns a membrane potential into a plasticity factor, and of
+that which turns it into the output of a graded neuron."""
+
+SOFTMAX_PASSES = 3
+"""Softmax goes over the neurons again for the largest, for exponentials and sum, for shares."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,9 @@ class Shape:
     a channel of a soma slice is added from.  ``plastic``: a trace lies beside each weight;
     ``learns``: the population has a plastic projection; ``adapts``, ``refractory``: its neurons
     have a rising threshold, a refractory time.  ``waiting`` counts input values that wait
-    for a later phase than the double buffer covers.
+    for a later phase than the double buffer covers.  ``factor``: each trace has a factor of its
+    own, as wide as the trace, or a mask's bit.  ``table`` and ``softmax``: the plasticity factor
+    is looked up, and by softmax; ``graded``: the neurons send a number that is looked up.
     """
 
     role: Literal["whole", "dendrite", "soma"]
@@ -46,6 +52,10 @@ class Shape:
     adapts: bool = False
     refractory: bool = False
     waiting: int = 0
+    factor: Literal["none", "mask", "matrix"] = "none"
+    table: bool = True
+    softmax: bool = False
+    graded: bool = False
 
     @property
     def owns_neurons(self) -> bool:
@@ -68,17 +78,18 @@ def as_bytes(bits: int) -> int:
     return ceil_div(bits, 8)
 
 
-def columns_per_synapse(core: Core, plastic: bool) -> int:
-    """Native columns one synapse takes: its weight, and its trace if it is plastic."""
+def columns_per_synapse(core: Core, shape: Shape) -> int:
+    """Native columns one synapse takes: its weight, and if it is plastic its trace and factor."""
     arithmetic = core.arithmetic
-    return arithmetic.weight_columns + (arithmetic.trace_columns if plastic else 0)
+    traces = int(shape.plastic) + int(shape.factor == "matrix")
+    return arithmetic.weight_columns + traces * arithmetic.trace_columns
 
 
 def columns_used(core: Core, shape: Shape) -> int:
     """Native columns taken; a soma slice takes one a neuron (its place in the soma loop)."""
     if not shape.integrates:
         return shape.count
-    return shape.count * columns_per_synapse(core, shape.plastic)
+    return shape.count * columns_per_synapse(core, shape)
 
 
 def accumulator_peak(core: Core, shape: Shape) -> int:
@@ -121,6 +132,9 @@ def _synapse_items(core: Core, shape: Shape) -> dict[str, int]:
         items["weights"] = as_bytes(synapses * core.arithmetic.weight_bits)
     if synapses and shape.plastic:
         items["traces"] = as_bytes(synapses * core.arithmetic.trace_bits)
+    if synapses and shape.factor != "none":
+        bits = core.arithmetic.trace_bits if shape.factor == "matrix" else 1
+        items["trace factors"] = as_bytes(synapses * bits)
     return items
 
 
@@ -160,15 +174,22 @@ def _soma_items(core: Core, shape: Shape) -> dict[str, int]:
 
 
 def _lut_items(core: Core, shape: Shape) -> dict[str, int]:
-    if not (shape.owns_neurons and shape.learns):
-        return {}
-    return {"post factor table": POST_TABLE_ENTRIES * as_bytes(core.arithmetic.post_bits)}
+    arithmetic = core.arithmetic
+    items = {}
+    if shape.owns_neurons and shape.learns and shape.table:
+        items["post factor table"] = POST_TABLE_ENTRIES * as_bytes(arithmetic.post_bits)
+    if shape.owns_neurons and shape.graded:
+        items["activation table"] = POST_TABLE_ENTRIES * as_bytes(arithmetic.activation_bits)
+    return items
 
 
-def integrate_cycles(core: Core, active_axons: int, count: int, plastic: bool) -> int:
-    """Cycles to add ``active_axons`` rows of synapses into ``count`` neurons."""
-    macs = active_axons * count * columns_per_synapse(core, plastic)
-    return ceil_div(macs, core.macs_per_cycle)
+def integrate_cycles(core: Core, active_axons: int, shape: Shape, decays: int = 0) -> int:
+    """Cycles to add ``active_axons`` rows of synapses into the neurons of a slice.
+
+    ``decays`` rows of traces decay first, once each (lazy decay), a MAC a column.
+    """
+    macs = active_axons * columns_per_synapse(core, shape) + decays * core.arithmetic.trace_columns
+    return ceil_div(macs * shape.count, core.macs_per_cycle)
 
 
 def send_sums_cycles(core: Core, count: int) -> int:
@@ -182,9 +203,9 @@ def add_sums_cycles(core: Core, count: int, parts: int, channels: int) -> int:
     return ceil_div(count * parts * channels * native_words, core.macs_per_cycle)
 
 
-def update_cycles(core: Core, count: int) -> int:
+def update_cycles(core: Core, count: int, softmax: bool = False) -> int:
     """Cycles to update ``count`` somas and send their spikes and post factors."""
-    return core.soma_cycles * count
+    return (core.soma_cycles + softmax * SOFTMAX_PASSES) * count
 
 
 def learn_cycles(core: Core, fan_in: int, count: int) -> int:
@@ -193,9 +214,9 @@ def learn_cycles(core: Core, fan_in: int, count: int) -> int:
     return ceil_div(macs, core.macs_per_cycle)
 
 
-def integrate_task_cycles(core: Core, shape: Shape, active_axons: int) -> int:
+def integrate_task_cycles(core: Core, shape: Shape, active_axons: int, decays: int = 0) -> int:
     """Cycles of a slice's integrate task, with sending its sums if it is a dendrite slice."""
-    cycles = integrate_cycles(core, active_axons, shape.count, shape.plastic)
+    cycles = integrate_cycles(core, active_axons, shape, decays)
     if shape.role == "dendrite":
         cycles += send_sums_cycles(core, shape.count)
     return cycles
@@ -203,7 +224,7 @@ def integrate_task_cycles(core: Core, shape: Shape, active_axons: int) -> int:
 
 def soma_task_cycles(core: Core, shape: Shape) -> int:
     """Cycles of a slice's soma task, with adding partial sums if it is a soma slice."""
-    cycles = update_cycles(core, shape.count)
+    cycles = update_cycles(core, shape.count, shape.softmax)
     if shape.role == "soma":
         cycles += add_sums_cycles(core, shape.count, shape.parts, shape.channels)
     return cycles

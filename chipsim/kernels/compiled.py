@@ -19,7 +19,8 @@ def compiled(function: F) -> F:
     """Compile ``function``, cached on disk, running without the interpreter lock.
 
     numba's cache only looks at the file a function stands in, so a change in a file it calls into
-    would silently run the old code.  Here the cache is as old as the contents of the whole folder.
+    would silently run the old code.  Here the cache is as old as the contents of its
+    folder and of all kernels.
     """
     dispatcher: Any = numba.njit(cache=True, nogil=True)(function)
     folder = Path(function.__code__.co_filename).parent
@@ -54,9 +55,9 @@ def inlined(function: F) -> F:
 
 @cache
 def _fingerprint(folder: Path) -> str:
-    """Hash of every source file in ``folder`` and in this one."""
+    """Hash of every source file under ``folder`` and under this one."""
     digest = hashlib.sha256()
     for place in sorted({folder, Path(__file__).parent}):
-        for source in sorted(place.glob("*.py")):
+        for source in sorted(place.rglob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -13,14 +13,16 @@ import numpy as np
 from numba import njit
 
 from chipsim.kernels.compiled import compiled, inlined
-from chipsim.kernels.integers import add32, limit, mul32, round_shift, stream
-from chipsim.kernels.layout import SUBTRACT, ZERO, Axons, State
+from chipsim.kernels.faults import flip_state, hold_sums, lose_packets
+from chipsim.kernels.integers import add32, limit, mul32, round_shift, shift32, stream
+from chipsim.kernels.layout import SUBTRACT, TRUNCATE, ZERO, Axons, State
+from chipsim.kernels.lazy_decay import catch_up, finish
 from chipsim.kernels.plasticity import learn
 
 FULL_RISE = 2**31 - 1
 """Where the state of an adaptive threshold saturates."""
 
-LEAK, GAIN, ADAPT = 1, 2, 8
+LEAK, GAIN, ADAPT, OUTPUT = 1, 2, 8, 10
 """What a rounding is for (`chipsim.kernels.plasticity` has more): part of its noise's key."""
 
 
@@ -91,6 +93,25 @@ def _add_run(
 
 
 @inlined
+def _add_factored_run(
+    program: Any, start: int, part: Any, run: Any, shift: int, state: Any, at: Any
+) -> None:
+    """Add the traces of the listed axons, each times its factor, to the sums."""
+    index, value, place = state.plastic
+    buffer, trace, factors = state.buffer, state.trace, program.factors
+    rounds = program.formats[0].rounding != TRUNCATE and shift > 0
+    half, by = np.int32((1 << (shift - 1)) if rounds else 0), np.int32(shift)
+    buffer[: part.stride] = 0
+    for k in range(place[at[0]], place[at[1]]):
+        row, x = np.uint64(run.trace + (index[k] - run.pre) * part.stride), value[k]
+        for j in range(np.uint64(part.stride)):
+            product = mul32(np.int32(factors[row + j]), np.int32(trace[row + j]))
+            buffer[j] = add32(buffer[j], mul32(shift32(add32(product, half), by), x))
+    for n in range(part.count):
+        state.sums[start + part.first + n] += buffer[n]
+
+
+@inlined
 def _integrate(program: Any, s: int, state: Any, active: Any) -> None:
     """Add the input of slice ``s`` to the sums of its channels."""
     part = program.slices[s]
@@ -104,6 +125,10 @@ def _integrate(program: Any, s: int, state: Any, active: Any) -> None:
         active[r] = _add_run(sums, start, part, rows, program.weights, state.active, at, buffer)
         if run.trace >= 0:
             start = channels[run.trace_channel].first
+            rule = program.rules[program.projections[run.projection].rule]
+            if rule.factored != 0:
+                _add_factored_run(program, start, part, run, rule.factor_shift, state, at)
+                continue
             rows = (run.trace, part.stride, run.pre)
             _add_run(sums, start, part, rows, state.trace, state.plastic, at, buffer)
 
@@ -160,6 +185,22 @@ def _fire(program: Any, p: int, sample: int, t: int, state: Any) -> int:
 
 
 @inlined
+def _send_graded(program: Any, p: int, sample: int, t: int, state: Any) -> None:
+    """Look up the outputs of the graded neurons of population ``p``; mark those that are not 0."""
+    population, f = program.populations[p], program.formats[0]
+    activity, u, table = state.activity, state.u, program.outputs
+    entries, first = table.shape[1], population.first
+    noise, slot = stream(f.seed, sample, t, OUTPUT, p), t % f.slots
+    for i in range(population.size):
+        scaled = u[first + i] * population.activation_gain
+        place = round_shift(scaled, population.activation_shift, f.rounding, noise, i)
+        place = min(max(place + entries // 2, 0), entries - 1)
+        output = table[population.activation, place]
+        activity[slot, f.inputs + first + i] = output
+        state.spikes[first + i] = output != 0
+
+
+@inlined
 def _step(program: Any, p: int, sample: int, n: int, t: int, state: Any, outcome: Any) -> None:
     """Integrate, fire and learn: population ``p`` at step ``t``."""
     population, f = program.populations[p], program.formats[0]
@@ -169,13 +210,23 @@ def _step(program: Any, p: int, sample: int, n: int, t: int, state: Any, outcome
     for c in range(population.channels, population.channels_end):
         start = program.channels[c].first
         sums[start : start + population.size] = 0
+    if f.lazy != 0 and population.rules < population.rules_end:
+        catch_up(program, p, sample, t, state, outcome.decays[n, t])
     active = outcome.active[n, t]
+    faults = program.faults[0]
     for s in range(population.slices, population.slices_end):
+        if faults.drop != 0:
+            hold_sums(program, p, s, state)
         _integrate(program, s, state, active)
+        if faults.drop != 0:
+            lose_packets(program, p, s, sample, t, state, active)
     _currents(program, p, sample, t, state)
     outcome.saturated[p] += _fire(program, p, sample, t, state)
     if population.rules < population.rules_end:
-        learn(program, p, sample, t, state, outcome.learning[n, t], outcome.clamped)
+        learn(program, p, sample, n, t, state, outcome)
+    if population.activation >= 0:
+        _send_graded(program, p, sample, t, state)
+        return
     slot = t % f.slots
     for i in range(population.size):
         activity[slot, f.inputs + population.first + i] = spikes[population.first + i]
@@ -188,9 +239,10 @@ def _axons(count: int, projections: int) -> Any:
 
 
 @njit
-def _rest(program: Any) -> Any:
-    """Make the state of a network at rest."""
+def _rest(program: Any, memory: Any) -> Any:
+    """Make the state of a network at rest, with the traces of ``memory``."""
     f, projections = program.formats[0], len(program.projections)
+    drops = program.faults[0].drop != 0
     return State(
         np.zeros(f.neurons, np.int64),
         np.zeros(f.neurons, np.uint8),
@@ -200,37 +252,55 @@ def _rest(program: Any) -> Any:
         np.zeros(f.sums, np.int64),
         np.zeros(f.neurons, np.int64),
         np.zeros(f.stride, np.int32),
-        np.zeros(f.traces, np.int16),
-        np.zeros(f.axons, np.bool_),
+        memory.trace,
+        memory.live,
+        memory.decayed,
         np.zeros(f.neurons, np.int16),
+        np.zeros(f.neurons, np.int64),
         _axons(f.axons, projections),
         _axons(f.axons, projections),
         _axons(f.axons, projections),
+        np.zeros(f.sums if drops else 0, np.int64),
+        np.zeros(f.neurons if drops else 0, np.int16),
     )
 
 
+@inlined
+def _forget(program: Any, state: Any) -> None:
+    """Take the traces that no sample leaves to the next for zero."""
+    for j in range(len(program.projections)):
+        projection = program.projections[j]
+        if projection.rule < 0 or program.rules[projection.rule].carried == 0:
+            state.live[projection.first : projection.first + projection.size] = False
+
+
 @compiled
-def run_samples(program: Any, values: Any, first_sample: int, outcome: Any) -> None:
+def run_samples(program: Any, values: Any, first_sample: int, memory: Any, outcome: Any) -> None:
     """Run every sample of ``values`` from rest and fill ``outcome``.
 
     ``values (S, T or 1, inputs)`` are integers; a middle axis of 1 holds for all steps.
     ``first_sample`` is the number of the first one, so that noise does not depend on batches.
+    ``memory`` holds the traces: carried ones come from it and are left in it.
     """
     f = program.formats[0]
     readout = program.populations[f.readout]
     steps = outcome.spikes.shape[1]
-    state = _rest(program)
+    state = _rest(program, memory)
     for n in range(values.shape[0]):
         state.u[:] = 0
         state.spikes[:] = 0
         state.risen[:] = 0
         state.waiting[:] = 0
         state.activity[:] = 0
-        state.live[:] = False
+        _forget(program, state)
         for t in range(steps):
             now = values[n, min(t, values.shape[1] - 1)]
             state.activity[t % f.slots, : f.inputs] = now
             for p in range(len(program.populations)):
                 _step(program, p, first_sample + n, n, t, state, outcome)
+                if program.faults[0].flip_membrane != 0:
+                    flip_state(program, p, first_sample + n, t, state)
             outcome.spikes[n, t] = state.spikes
+        if f.lazy != 0:
+            finish(program, first_sample + n, steps, state, outcome.decays[n, steps - 1])
         outcome.potential[n] = state.u[readout.first : readout.first + readout.size]

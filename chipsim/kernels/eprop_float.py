@@ -149,24 +149,33 @@ def _learning_signal(feedback: Any, error: Any, signal: Any) -> None:
 
 @compiled
 def adjoint_gradient(
-    constants: Any, weights: Any, inputs: Any, tape: Any, error: Any, rate: Any, gradients: Any
+    constants: Any,
+    weights: Any,
+    inputs: Any,
+    tape: Any,
+    error: Any,
+    late: Any,
+    rate: Any,
+    gradients: Any,
 ) -> None:
     """Add the trial's e-prop gradient to ``gradients``, running time backwards.
 
-    ``error (T, n_out)`` is E of every step (0 outside the learning window), ``rate (n,)`` the
+    ``error (T, n_out)`` is E of every step (0 outside the learning window), ``late`` the same as
+    the layer gets it, ``rate (n,)`` the
     factor of the summed eligibility traces (firing-rate regularisation).  Costs a few passes over
     the neurons a step instead of one over the synapses; equal to `online_gradient`.
     """
     c = constants
     n = weights.recurrent.shape[0]
     signal, adaptation, membrane, scaled = np.zeros((4, n), tape.psi.dtype)
-    filtered = np.zeros(error.shape[1], tape.psi.dtype)
+    filtered, fed_back = np.zeros((2, error.shape[1]), tape.psi.dtype)
     for t in range(tape.psi.shape[0] - 1, -1, -1):
         psi = tape.psi[t]
         for k in range(len(filtered)):
             filtered[k] = _kept(c, c.kappa * filtered[k] + c.readout_gain * error[t, k])
+            fed_back[k] = _kept(c, c.kappa * fed_back[k] + c.readout_gain * late[t, k])
         signal[:] = rate
-        _learning_signal(weights.feedback, filtered, signal)
+        _learning_signal(weights.feedback, fed_back, signal)
         for j in range(n):
             d = psi[j] * (signal[j] + adaptation[j])
             adaptation[j] = _kept(c, c.rho * adaptation[j] - c.beta[j] * d)
@@ -209,7 +218,14 @@ def _regularise(state: Any, rate: Any, gradient: Any) -> None:
 
 @compiled
 def online_gradient(
-    constants: Any, weights: Any, inputs: Any, tape: Any, error: Any, rate: Any, gradients: Any
+    constants: Any,
+    weights: Any,
+    inputs: Any,
+    tape: Any,
+    error: Any,
+    late: Any,
+    rate: Any,
+    gradients: Any,
 ) -> None:
     """Add the trial's e-prop gradient to ``gradients``, forwards in time with traces per synapse.
 
@@ -230,7 +246,7 @@ def online_gradient(
             constants, to_readout, constants.kappa, constants.readout_gain, tape.spikes, t
         )
         signal[:] = constants.zero
-        _learning_signal(weights.feedback, error[t], signal)
+        _learning_signal(weights.feedback, late[t], signal)
         psi = tape.psi[t]
         _synapses(constants, psi, signal, from_input, input_state, gradients.inputs)
         _synapses(constants, psi, signal, from_neuron, neuron_state, gradients.recurrent)

@@ -12,7 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.kernels.compiled import compiled, inlined
-from chipsim.kernels.layout import SUBTRACT, ZERO
+from chipsim.kernels.layout import LINEAR, SOFTMAX, SUBTRACT, ZERO
+
+SPIKING, TANH_OUTPUT, RELU_OUTPUT, LINEAR_OUTPUT = 0, 1, 2, 3
+
+CONVOLUTION = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "channels_in", "height_in", "width_in", "channels_out", "height_out", "width_out",
+            "height", "width", "stride", "padding", "last",
+        )
+    ]
+)  # fmt: skip
+"""As in `chipsim.connectivity.Convolution`; ``height`` and ``width`` are the kernel's."""
 
 Reals = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -21,7 +34,8 @@ Integers = NDArray[np.int64]
 class FloatPopulations(NamedTuple):
     """Neurons by population; ``bias`` and ``adaptation`` (its strength) by neuron.
 
-    ``incoming`` points into the projections.
+    ``incoming`` points into the projections.  ``output`` is one of ``SPIKING``, ``TANH_OUTPUT``,
+    ``RELU_OUTPUT``, ``LINEAR_OUTPUT``, which end at ``maximum``.
     """
 
     first: Integers
@@ -36,13 +50,20 @@ class FloatPopulations(NamedTuple):
     refractory: Integers
     adaptation_decay: Reals
     adaptation: Reals
+    output: Integers
+    maximum: Reals
 
 
 class FloatProjections(NamedTuple):
-    """Synapses; ``weight`` and ``trace`` rows are by presynaptic neuron, ``trace`` -1 if static."""
+    """Synapses; ``weight`` and ``trace`` rows are by presynaptic neuron, ``trace`` -1 if static.
+
+    ``beta`` has the sign of the update.  ``convolution`` points into those of the program, -1 if
+    dense; its weights are laid out by source channel, row, column and target channel.
+    """
 
     source: Integers
     pre_size: Integers
+    post_size: Integers
     delay: Integers
     weight: Integers
     attenuation: Reals
@@ -52,14 +73,23 @@ class FloatProjections(NamedTuple):
     eta: Integers
     rho: Reals
     clamp: Reals
+    post: Integers
+    factored: NDArray[np.bool_]
+    carried: NDArray[np.bool_]
+    convolution: Integers
 
 
 class FloatProgram(NamedTuple):
-    """A network ready to run in single precision."""
+    """A network ready to run in single precision.
+
+    ``factor`` is that of each trace, in its place, or empty if none has one.
+    """
 
     populations: FloatPopulations
     projections: FloatProjections
+    convolutions: NDArray[np.void]
     weights: Reals
+    factor: Reals
     beta: Reals
     eta: Reals
     inputs: int
@@ -86,8 +116,86 @@ def _current(
             x *= projections.alpha[j]
             at = projections.trace[j] + i * size
             plastic = trace[at : at + size]
-            for n in range(size):
-                current[n] += x * plastic[n]
+            if projections.factored[j]:
+                factor = program.factor[at : at + size]
+                for n in range(size):
+                    current[n] += x * (factor[n] * plastic[n])
+            else:
+                for n in range(size):
+                    current[n] += x * plastic[n]
+
+
+@inlined
+def _convolve(program: Any, j: int, t: int, source: Any, current: Any) -> None:
+    """Spread every source neuron's activity over the targets that its kernel taps reach."""
+    projections = program.projections
+    c = program.convolutions[projections.convolution[j]]
+    area_in, area_out = c.height_in * c.width_in, c.height_out * c.width_out
+    for i in range(projections.pre_size[j]):
+        x = source[projections.source[j] + i] * projections.attenuation[j, t]
+        if x == 0.0:
+            continue
+        channel, position = i // area_in, i % area_in
+        if c.last != 0:
+            channel, position = i % c.channels_in, i // c.channels_in
+        row, column = position // c.width_in + c.padding, position % c.width_in + c.padding
+        for dy in range(row % c.stride, c.height, c.stride):
+            y = (row - dy) // c.stride
+            if not 0 <= y < c.height_out:
+                continue
+            for dx in range(column % c.stride, c.width, c.stride):
+                z = (column - dx) // c.stride
+                if not 0 <= z < c.width_out:
+                    continue
+                tap = (channel * c.height + dy) * c.width + dx
+                at, to = projections.weight[j] + tap * c.channels_out, y * c.width_out + z
+                if c.last != 0:
+                    for o in range(c.channels_out):
+                        current[to * c.channels_out + o] += x * program.weights[at + o]
+                else:
+                    for o in range(c.channels_out):
+                        current[to + o * area_out] += x * program.weights[at + o]
+
+
+@inlined
+def _post_factors(program: Any, p: int, j: int, u: Any, post: Any) -> None:
+    pops, kind = program.populations, program.projections.post[j]
+    first, size, eta = pops.first[p], pops.size[p], program.projections.eta[j]
+    if kind == SOFTMAX:
+        most = u[first] - program.eta[eta]
+        for i in range(size):
+            post[i] = u[first + i] - program.eta[eta + i]
+            most = max(most, post[i])
+        total = np.float32(0.0)
+        for i in range(size):
+            post[i] = np.exp(post[i] - most)
+            total += post[i]
+        for i in range(size):
+            post[i] /= total
+        return
+    for i in range(size):
+        post[i] = u[first + i] / pops.threshold[p] - program.eta[eta + i]
+        if kind != LINEAR:
+            post[i] = np.tanh(post[i])
+
+
+@inlined
+def _output(program: Any, p: int, u: Any, spikes: Any, sent: Any) -> None:
+    """Put what population ``p`` sends into ``sent``; graded neurons mark non-zero as a spike."""
+    pops = program.populations
+    kind, most = pops.output[p], pops.maximum[p]
+    for i in range(pops.first[p], pops.first[p] + pops.size[p]):
+        if kind == SPIKING:
+            sent[program.inputs + i] = spikes[i]
+            continue
+        value = u[i]
+        if kind == TANH_OUTPUT:
+            value = np.tanh(value)
+        elif kind == RELU_OUTPUT:
+            value = max(value, np.float32(0.0))
+        value = min(max(value, -most), most)
+        sent[program.inputs + i] = value
+        spikes[i] = value != 0.0
 
 
 @inlined
@@ -134,18 +242,32 @@ def _fire(program: Any, p: int, current: Any, u: Any, spikes: Any, slow: Any) ->
             waiting[n] = pops.refractory[p]
 
 
+@inlined
+def _forget(program: Any, trace: Any, live: Any) -> None:
+    """Zero the traces that no sample leaves to the next."""
+    projections = program.projections
+    for j in range(len(projections.trace)):
+        first, beta, pre = projections.trace[j], projections.beta[j], projections.pre_size[j]
+        if first < 0 or projections.carried[j]:
+            continue
+        size = projections.post_size[j]
+        trace[first : first + pre * size] = 0.0
+        live[beta : beta + pre] = False
+
+
 @compiled
-def run_float(program: Any, values: Any, all_spikes: Any, potential: Any) -> None:
+def run_float(
+    program: Any, values: Any, trace: Any, live: Any, all_spikes: Any, potential: Any
+) -> None:
     """Run every sample from rest.
 
     ``values (S, T or 1, inputs)`` float32; fills ``all_spikes (S, T, neurons)`` uint8 and the final
-    membrane of the readout population, ``potential (S, readout neurons)``.
+    membrane of the readout population, ``potential (S, readout neurons)``.  ``trace`` and ``live``
+    (by axon: not all zero) are the plastic state; what is carried comes from and stays in them.
     """
     pops, projections = program.populations, program.projections
     current = np.zeros(pops.size.max(), np.float32)
     post = np.zeros(pops.size.max(), np.float32)
-    trace = np.zeros(program.traces, np.float32)
-    live = np.zeros(len(program.beta), np.bool_)
     u = np.zeros(program.neurons, np.float32)
     spikes = np.zeros(program.neurons, np.uint8)
     slow = (np.zeros(program.neurons, np.float32), np.zeros(program.neurons, np.int64))
@@ -156,28 +278,26 @@ def run_float(program: Any, values: Any, all_spikes: Any, potential: Any) -> Non
         slow[0][:] = 0.0
         slow[1][:] = 0
         activity[:] = 0.0
-        trace[:] = 0.0
-        live[:] = False
+        _forget(program, trace, live)
         for t in range(all_spikes.shape[1]):
             now = activity[t % program.slots]
             now[: program.inputs] = values[n, min(t, values.shape[1] - 1)]
             for p in range(len(pops.size)):
-                first, size = pops.first[p], pops.size[p]
+                size = pops.size[p]
                 current[:size] = 0.0
                 for j in range(pops.incoming[p], pops.incoming[p + 1]):
                     source = activity[(t - projections.delay[j]) % program.slots]
-                    _current(program, j, t, size, source, trace, current)
+                    if projections.convolution[j] >= 0:
+                        _convolve(program, j, t, source, current)
+                    else:
+                        _current(program, j, t, size, source, trace, current)
                 _fire(program, p, current, u, spikes, slow)
                 for j in range(pops.incoming[p], pops.incoming[p + 1]):
-                    if projections.trace[j] < 0:
-                        continue
-                    source = activity[(t - projections.delay[j]) % program.slots]
-                    for i in range(size):
-                        scaled = u[first + i] / pops.threshold[p]
-                        post[i] = np.tanh(scaled - program.eta[projections.eta[j] + i])
-                    _learn(program, j, t, size, source, trace, live, post)
-                for i in range(size):
-                    now[program.inputs + first + i] = spikes[first + i]
+                    if projections.trace[j] >= 0:
+                        source = activity[(t - projections.delay[j]) % program.slots]
+                        _post_factors(program, p, j, u, post)
+                        _learn(program, j, t, size, source, trace, live, post)
+                _output(program, p, u, spikes, now)
             all_spikes[n, t] = spikes
         start, size = pops.first[program.readout], pops.size[program.readout]
         potential[n] = u[start : start + size]

@@ -47,7 +47,7 @@ shift32 = _in_32_bit("ashr")
 
 
 @inlined
-def _mix(x: Any) -> Any:
+def mix(x: Any) -> Any:
     """Finaliser of SplitMix64 (Steele et al. 2014): a bijection of 64-bit words."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -57,9 +57,9 @@ def _mix(x: Any) -> Any:
 @inlined
 def stream(seed: int, sample: int, step: int, purpose: int, item: int) -> Any:
     """Start of the noise of one kind of rounding at one step."""
-    key = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
-    key = _mix(key + np.uint64(sample))
-    return _mix(key + (np.uint64(step) << np.uint64(32)) + np.uint64(purpose * 65536 + item))
+    key = mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    key = mix(key + np.uint64(sample))
+    return mix(key + (np.uint64(step) << np.uint64(32)) + np.uint64(purpose * 65536 + item))
 
 
 @inlined
@@ -73,7 +73,7 @@ def round_shift(x: int, shift: int, rounding: int, noise: Any, index: int) -> An
     if rounding == NEAREST:
         return (x + (np.int64(1) << np.int64(shift - 1))) >> np.int64(shift)
     if rounding == STOCHASTIC:
-        word = _mix(noise + np.uint64(index) * np.uint64(0x9E3779B97F4A7C15))
+        word = mix(noise + np.uint64(index) * np.uint64(0x9E3779B97F4A7C15))
         mask = (np.uint64(1) << np.uint64(shift)) - np.uint64(1)
         return (x + np.int64(word & mask)) >> np.int64(shift)
     return x >> np.int64(shift)

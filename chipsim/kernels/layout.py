@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 TRUNCATE, NEAREST, STOCHASTIC = 0, 1, 2
 SUBTRACT, ZERO, NONE = 0, 1, 2
+TANH, LINEAR, SOFTMAX = 0, 1, 2
 
 
 def _record(*names: str) -> np.dtype[np.void]:
@@ -23,11 +24,12 @@ POPULATION = _record(
     "first", "size", "threshold", "decay", "reset", "before_leak", "fires_at",
     "channels", "channels_end", "slices", "slices_end", "projections", "projections_end",
     "rules", "rules_end", "refractory", "adaptation_decay", "adaptation_decay_bits",
-    "adaptation_fraction",
+    "adaptation_fraction", "activation", "activation_gain", "activation_shift",
 )  # fmt: skip
 """A population: its first neuron and size, its LIF parameters as in
-`chipsim.quantise.fixed.FixedPopulation`, its ranges of channels, slices, projections, rules, and
-its refractory steps and adaptation as in `chipsim.quantise.fixed.FixedAdaptation`."""
+`chipsim.quantise.fixed.FixedPopulation`, its ranges of channels, slices, projections, rules,
+its refractory steps and adaptation as in `chipsim.quantise.fixed.FixedAdaptation`, and the number
+of its table among the ``outputs``, -1 where it spikes, with its gain and shift."""
 
 CHANNEL = _record("first", "shift")
 """An accumulator: its first place in the sums and the shift of its gain."""
@@ -45,16 +47,23 @@ RUN = _record("projection", "pre", "count", "weight", "channel", "trace", "trace
 
 RULE = _record(
     "projection", "rate", "rate_shift", "sliding", "post_size", "post_gain", "post_shift",
-    "decay", "update_shift", "clamp",
+    "decay", "update_shift", "clamp", "counted", "post", "post_high", "factored", "factor_shift",
+    "carried",
 )  # fmt: skip
 """A plasticity rule, as in `chipsim.quantise.fixed.FixedPlasticity`; ``rate`` and ``sliding`` are
-first places in the arrays of that name."""
+first places in the arrays of that name.  ``counted``: traces can meet the clamp."""
 
 FORMATS = _record(
     "accumulator_bits", "membrane_bits", "decay_bits", "trace_decay_bits", "rounding", "wrap",
     "seed", "inputs", "neurons", "slots", "sums", "axons", "traces", "readout", "stride",
+    "trace_rounding", "lazy",
 )  # fmt: skip
 """Chip-wide arithmetic, and the sizes of the state."""
+
+FAULTS = _record("drop", "flip_membrane", "flip_trace", "trace_bits", "held")
+"""Faults of the hardware: the probability, in units of 2**-53, that a packet does not reach a core,
+and that a bit of a membrane, of a trace flips in a step; the width of a trace; whether input values
+are sent once a sample."""
 
 Records = NDArray[np.void]
 
@@ -63,8 +72,12 @@ class Program(NamedTuple):
     """A network on a chip, ready to run: arrays of the records above, and what they point into.
 
     ``bias`` and ``adaptation (neurons,)``; ``factor (channels, steps)``; ``rate`` and ``sliding``
-    of all rules; ``attenuation (rules, steps)``; ``table (rules, entries)``; ``weights`` of all
-    runs.  Records rather than one array a field, because numba counts references array by array.
+    of all rules; ``attenuation (rules, steps)``; ``table (rules, entries)``; ``outputs`` of graded
+    neurons ``(tables, entries)``; ``weights`` of all runs; ``factors`` of their traces, in the
+    places of these (empty where no trace has one); ``packets (slices, inputs + neurons)``, by which
+    packet a slice hears a neuron, and ``sends (slices,)``, whether its sums travel (both empty
+    where no packet is lost).  Records rather than one array a field, because numba counts
+    references array by array.
     """
 
     populations: Records
@@ -81,7 +94,12 @@ class Program(NamedTuple):
     sliding: NDArray[np.int64]
     attenuation: NDArray[np.int64]
     table: NDArray[np.int64]
+    outputs: NDArray[np.int64]
     weights: NDArray[np.int16]
+    factors: NDArray[np.int16]
+    faults: Records
+    packets: NDArray[np.int64]
+    sends: NDArray[np.int64]
 
 
 class Axons(NamedTuple):
@@ -97,13 +115,25 @@ class Axons(NamedTuple):
     place: NDArray[np.int64]
 
 
+class Memory(NamedTuple):
+    """What may outlast a sample.
+
+    ``trace`` by run, axon and neuron; ``live``, by axon: its traces are not all zero; ``decayed``,
+    by axon, is the last step whose decay its traces have had (lazy decay only).
+    """
+
+    trace: NDArray[np.int16]
+    live: NDArray[np.bool_]
+    decayed: NDArray[np.int64]
+
+
 class State(NamedTuple):
-    """What changes while a sample runs.
+    """What changes while a sample runs; ``trace``, ``live``, ``decayed`` as in `Memory`.
 
     ``risen`` is how far each threshold has risen, ``waiting`` the steps a neuron cannot fire yet.
     ``active`` axons have input, ``plastic`` ones have input and a trace that is not all zero,
-    ``learning`` ones a trace to decay or change (their value is the pre-factor).  ``live``, by
-    axon: its traces are not all zero.
+    ``learning`` ones a trace to decay or change (their value is the pre-factor).  ``before`` and
+    ``heard`` are sums and postsynaptic factors kept where packets get lost.
     """
 
     u: NDArray[np.int64]
@@ -116,24 +146,30 @@ class State(NamedTuple):
     buffer: NDArray[np.int32]
     trace: NDArray[np.int16]
     live: NDArray[np.bool_]
+    decayed: NDArray[np.int64]
     post: NDArray[np.int16]
+    drive: NDArray[np.int64]
     active: Axons
     plastic: Axons
     learning: Axons
+    before: NDArray[np.int64]
+    heard: NDArray[np.int16]
 
 
 class Outcome(NamedTuple):
     """What a run leaves behind, by sample.
 
-    ``spikes (S, T, neurons)``; ``active (S, T, runs)`` axons with input; ``learning (S, T, runs)``
-    axons with a non-zero pre-factor; ``potential (S, readout neurons)`` final membrane;
-    ``saturated (populations,)`` membrane updates that overflowed; ``clamped (rules,)`` trace
-    updates that met the clamp.
+    ``spikes (S, T, neurons)``, 1 too where a graded neuron sends a number other than 0; ``active
+    (S, T, runs)`` axons with input; ``learning (S, T, runs)`` axons with a non-zero pre-factor;
+    ``decays (S, T, runs)`` decays of an axon's traces that were put off and made up for (of length
+    0 unless lazy); ``potential (S, readout neurons)`` final membrane; ``saturated (populations,)``
+    membrane updates that overflowed; ``clamped (rules,)`` trace updates that met the clamp.
     """
 
     spikes: NDArray[np.uint8]
     active: NDArray[np.uint16]
     learning: NDArray[np.uint16]
+    decays: NDArray[np.uint32]
     potential: NDArray[np.int64]
     saturated: NDArray[np.int64]
     clamped: NDArray[np.int64]

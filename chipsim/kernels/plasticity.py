@@ -1,7 +1,8 @@
 """Hybrid plasticity on crossbar cores, in integers: decay, clamp and Hebbian update of the traces.
 
 The rule is written out in `chipsim.quantise.fixed.FixedPlasticity`; its plain twin is in
-``tests/naive.py``.
+``tests/naive.py``.  The postsynaptic factors are in `chipsim.kernels.post_factors`, decays made up
+for later in `chipsim.kernels.lazy_decay`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from chipsim.kernels.compiled import inlined
+from chipsim.kernels.faults import hear_factors, lost_axon
 from chipsim.kernels.integers import add32, mul32, round_shift, shift32, stream
 from chipsim.kernels.layout import NEAREST, STOCHASTIC
+from chipsim.kernels.post_factors import post_factors
 
-RATE, ATTENUATE, POST, DECAY, UPDATE = 3, 4, 5, 6, 7
-"""What a rounding is for: part of its noise's key."""
-
-FULL_TRACE = 32767
+RATE, ATTENUATE, DECAY, UPDATE = 3, 4, 6, 7
+"""What a rounding is for (`chipsim.kernels.crossbar` and `post_factors` have more): part of its
+noise's key."""
 
 
 @inlined
@@ -42,25 +44,11 @@ def _pre_factors(program: Any, k: int, sample: int, t: int, state: Any) -> None:
             pre = x * rates[rule.rate + i]
             pre = round_shift(pre, rule.rate_shift, f.rounding, rate_noise, i)
             pre = round_shift(pre * factor, 15, f.rounding, attenuate_noise, i)
-        # A trace of zero that nothing is added to stays exactly zero.
-        if pre != 0 or live[first + i]:
+        # A trace of zero that nothing is added to stays exactly zero; lazy ones decay when used.
+        if pre != 0 or (live[first + i] and f.lazy == 0):
             index[hits], value[hits] = i, pre
             hits += 1
     place[first + j + projection.size] = hits
-
-
-@inlined
-def _post_factors(program: Any, k: int, sample: int, t: int, first: int, state: Any) -> None:
-    """Look up ``tanh(u / theta - eta)`` for every neuron that rule ``k`` ends on."""
-    rule, f = program.rules[k], program.formats[0]
-    u, post, table, sliding = state.u, state.post, program.table, program.sliding
-    noise = stream(f.seed, sample, t, POST, k)
-    entries = table.shape[1]
-    for j in range(rule.post_size):
-        scaled = u[first + j] * rule.post_gain
-        scaled = round_shift(scaled, rule.post_shift, f.rounding, noise, j)
-        place = scaled - sliding[rule.sliding + j] + entries // 2
-        post[j] = table[k, min(max(place, 0), entries - 1)]
 
 
 @inlined
@@ -69,20 +57,22 @@ def _learn_row(trace: Any, at: Any, post: Any, own: Any, pre: Any, fresh: bool, 
 
     ``own`` is the first neuron and their number.  A ``fresh`` row stands for zero.
     """
-    decay, decay_bits, update_shift, clamp, rounding = rule
+    decay, decay_bits, update_shift, clamp, counted, rounding = rule
     nearest = rounding == NEAREST
     half_decay = np.int32((1 << (decay_bits - 1)) if nearest else 0)
     half_update = np.int32((1 << (update_shift - 1)) if nearest and update_shift > 0 else 0)
-    bits, shift, bound = np.int32(decay_bits), np.int32(update_shift), np.int32(clamp)
+    bits, shift = np.int32(decay_bits), np.int32(update_shift)
+    # A bound wider than 32 bit would widen the whole loop.
+    low, high = np.int32(-clamp), np.int32(clamp)
     rate = np.int32(0) if fresh else np.int32(decay)
     first = np.uint64(own[0])
     for j in range(np.uint64(own[1])):
         kept = shift32(add32(mul32(np.int32(trace[at + j]), rate), half_decay), bits)
         change = shift32(add32(mul32(np.int32(post[first + j]), pre), half_update), shift)
-        trace[at + j] = np.int16(min(max(add32(kept, change), -bound), bound))
-    # Counted apart, and only where the clamp is narrower than the format: counting inside the loop
-    # would keep it from being vectorised.
-    return _count_clamped(trace, at, own[1], clamp) if clamp < FULL_TRACE else 0
+        trace[at + j] = np.int16(min(max(add32(kept, change), low), high))
+    # Counted apart, and only where a trace can meet the clamp: counting inside the loop would keep
+    # it from being vectorised.
+    return _count_clamped(trace, at, own[1], clamp) if counted != 0 else 0
 
 
 @inlined
@@ -98,7 +88,7 @@ def _learn_row_stochastic(
     trace: Any, at: Any, post: Any, own: Any, pre: Any, fresh: bool, rule: Any, noise: Any
 ) -> int:
     """As `_learn_row` with stochastic rounding; ``noise`` is two streams and a first index."""
-    decay, decay_bits, shift, clamp, _ = rule
+    decay, decay_bits, shift, clamp, _, _ = rule
     kept_noise, change_noise, index = noise
     clamped = 0
     for j in range(own[1]):
@@ -119,9 +109,14 @@ def _learn_run(program: Any, s: int, r: int, sample: int, t: int, state: Any) ->
     projection = program.projections[run.projection]
     k = projection.rule
     rule = program.rules[k]
-    constants = (rule.decay, f.trace_decay_bits, rule.update_shift, rule.clamp, f.rounding)
+    bits, shift, rounding = f.trace_decay_bits, rule.update_shift, f.trace_rounding
+    constants = (rule.decay, bits, shift, rule.clamp, rule.counted, rounding)
     own = (part.first, part.count)
     trace, post, live = state.trace, state.post, state.live
+    drops = program.faults[0].drop != 0
+    if drops:
+        hear_factors(program, s, sample, t, state)
+        post = state.heard
     index, value, place = state.learning
     kept_noise = stream(f.seed, sample, t, DECAY, k)
     change_noise = stream(f.seed, sample, t, UPDATE, k)
@@ -129,10 +124,12 @@ def _learn_run(program: Any, s: int, r: int, sample: int, t: int, state: Any) ->
     learning = clamped = 0
     for h in range(place[begin], place[begin + run.count]):
         i, pre = index[h], value[h]
+        if drops and lost_axon(program, s, r, i, sample, t):
+            pre = np.int32(0)
         fresh = not live[projection.first + i]
         learning += pre != 0
         at = np.uint64(run.trace + (i - run.pre) * part.stride)
-        if f.rounding == STOCHASTIC:
+        if f.trace_rounding == STOCHASTIC:
             noise = (kept_noise, change_noise, i * rule.post_size + part.first)
             clamped += _learn_row_stochastic(trace, at, post, own, pre, fresh, constants, noise)
         else:
@@ -141,21 +138,19 @@ def _learn_run(program: Any, s: int, r: int, sample: int, t: int, state: Any) ->
 
 
 @inlined
-def learn(
-    program: Any, p: int, sample: int, t: int, state: Any, learning: Any, clamped: Any
-) -> None:
-    """Let every plastic projection onto population ``p`` learn.
+def learn(program: Any, p: int, sample: int, n: int, t: int, state: Any, outcome: Any) -> None:
+    """Let every plastic projection onto population ``p`` learn at step ``t`` of sample ``n``.
 
-    ``learning (runs,)`` gets the axons with a non-zero pre-factor, ``clamped (rules,)`` is added
-    the traces that ended at the clamp.
+    ``sample`` is the sample's number in the whole trace.  Adds to the counts of ``outcome``.
     """
     population, slices, runs = program.populations[p], program.slices, program.runs
-    live = state.live
+    live, decayed, lazy = state.live, state.decayed, program.formats[0].lazy != 0
+    learning, clamped = outcome.learning[n, t], outcome.clamped
     for k in range(population.rules, population.rules_end):
         j = program.rules[k].projection
         projection = program.projections[j]
         _pre_factors(program, k, sample, t, state)
-        _post_factors(program, k, sample, t, population.first, state)
+        post_factors(program, k, sample, t, population.first, state)
         for s in range(population.slices, population.slices_end):
             for r in range(slices[s].runs, slices[s].runs_end):
                 if runs[r].projection == j:
@@ -165,3 +160,5 @@ def learn(
         index, _, place = state.learning
         for h in range(projection.first, place[projection.first + j + projection.size]):
             live[projection.first + index[h]] = True
+            if lazy:
+                decayed[projection.first + index[h]] = t

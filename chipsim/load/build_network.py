@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal, cast
 
 from chipsim.config import Section
+from chipsim.load.build_convolution import channel_bias, check_maps, convolution
+from chipsim.load.build_plasticity import hybrid_plasticity
+from chipsim.load.learning import read_learning, read_stdp
 from chipsim.load.tensors import Tensors
 from chipsim.network import (
     LIF,
     Adaptation,
+    Graded,
     Input,
     Network,
     Population,
     Projection,
     evaluation_order,
 )
-from chipsim.plasticity import HybridPlasticity
 from chipsim.yaml_tree import hint, shown
 
 _NAME = re.compile(r"[\w.+-]{1,64}")
@@ -42,6 +46,8 @@ def build_network(root: Section, tensors: Tensors, default_name: str) -> Network
     if isinstance(output.model, Input):
         raise readout.error("population", f"{output.name} is an input; it gives no answer")
     kind = readout.choice("kind", ("spike_count", "membrane"), default="spike_count")
+    if isinstance(output.model, Graded) and kind == "spike_count":
+        raise readout.error("kind", f"{output.name} is graded and does not spike; use membrane")
     network = Network(
         name=name,
         steps=steps,
@@ -50,6 +56,7 @@ def build_network(root: Section, tensors: Tensors, default_name: str) -> Network
         readout=output.name,
         readout_kind=cast(Literal["spike_count", "membrane"], kind),
         notes=tuple(notes),
+        learning=read_learning(root, tensors, populations, {p.name: p for p in projections}, steps),
     )
     _check_driven(root, network)
     return network
@@ -60,8 +67,12 @@ def _populations(root: Section, tensors: Tensors) -> dict[str, Population]:
     for section in root.sections("populations"):
         name = _new_name(section, populations)
         size = section.integer("size", at_least=1, at_most=_MOST_NEURONS)
-        kind = section.choice("model", ("input", "lif"))
-        model = _input(section, tensors) if kind == "input" else _lif(section, tensors, size)
+        kind = section.choice("model", ("input", "lif", "graded"))
+        model: Input | LIF | Graded
+        if kind == "input":
+            model = _input(section, tensors)
+        else:
+            model = _graded(section, tensors) if kind == "graded" else _lif(section, tensors, size)
         populations[name] = Population(name, size, model)
     if not any(isinstance(p.model, Input) for p in populations.values()):
         raise root.error("populations", "one population must be an input (model: input)")
@@ -74,6 +85,16 @@ def _input(section: Section, tensors: Tensors) -> Input:
     if kind == "spikes" and maximum != 1.0:
         raise section.error("maximum", "a spiking input has values 0 and 1; leave maximum out")
     return Input(cast(Literal["graded", "spikes"], kind), maximum)
+
+
+def _graded(section: Section, tensors: Tensors) -> Graded:
+    activation = section.choice("activation", ("tanh", "relu", "linear"))
+    maximum = tensors.number(section, "maximum", above=0.0, default=1.0)
+    if activation == "tanh" and maximum != 1.0:
+        raise section.error("maximum", "tanh ends at 1; leave maximum out")
+    if activation != "tanh" and not section.has("maximum"):
+        raise section.error("maximum", f"where does {activation} end? The chip's format needs it")
+    return Graded(cast(Literal["tanh", "relu", "linear"], activation), maximum)
 
 
 def _lif(section: Section, tensors: Tensors, size: int) -> LIF:
@@ -112,38 +133,37 @@ def _projections(
         target = _reference(section, "target", populations)
         if isinstance(target.model, Input):
             raise section.error("target", f"{target.name} is an input; nothing projects onto it")
-        weight = tensors.array(section, "weight", (target.size, source.size))
-        plasticity = None
-        if section.has("plasticity"):
-            rule = section.section("plasticity")
-            plasticity = _hybrid_plasticity(rule, tensors, source.size, target.size)
-            if plasticity.stored_trace is None:
-                notes.append(f"{name}: no stored trace; a frozen network has none (H = 0)")
-        projections[name] = Projection(
+        made = _synapses(section, tensors, source, target)
+        if made.plasticity is not None and made.plasticity.stored_trace is None:
+            notes.append(f"{name}: no stored trace; a frozen network has none (H = 0)")
+        projections[name] = replace(
+            made,
             name=name,
-            source=source.name,
-            target=target.name,
-            weight=weight,
-            bias=tensors.optional(section, "bias", (target.size,)),
             delay=section.integer("delay", at_least=0, at_most=_MOST_DELAY, default=0),
             attenuation_tau=section.number("attenuation_tau", above=0.0, default=None),
-            plasticity=plasticity,
+            stdp=read_stdp(section, populations),
         )
+    check_maps(root, projections.values())
     return tuple(projections.values())
 
 
-def _hybrid_plasticity(
-    rule: Section, tensors: Tensors, n_pre: int, n_post: int
-) -> HybridPlasticity:
-    rule.choice("rule", ("hp",))
-    return HybridPlasticity(
-        alpha=tensors.number(rule, "alpha"),
-        beta=tensors.array(rule, "beta", (n_pre,)),
-        eta=tensors.array(rule, "eta", (n_post,)),
-        rho=tensors.number(rule, "rho", at_least=0.0, at_most=1.0),
-        clamp=tensors.number(rule, "clamp", above=0.0),
-        stored_trace=tensors.optional(rule, "stored_trace", (n_pre, n_post)),
-    )
+def _synapses(
+    section: Section, tensors: Tensors, source: Population, target: Population
+) -> Projection:
+    """Return a projection, nameless yet: weights, bias, connectivity, plasticity."""
+    ends = ("", source.name, target.name)
+    if section.has("convolution"):
+        if section.has("plasticity"):
+            raise section.error("plasticity", "a convolution shares its weights and cannot learn")
+        made, kernel = convolution(section, tensors, source, target)
+        bias = channel_bias(section, tensors, made)
+        return Projection(*ends, kernel, bias, connectivity=made)
+    weight = tensors.array(section, "weight", (target.size, source.size))
+    bias = tensors.optional(section, "bias", (target.size,))
+    if not section.has("plasticity"):
+        return Projection(*ends, weight, bias)
+    plastic = hybrid_plasticity(section.section("plasticity"), tensors, weight)
+    return Projection(*ends, plastic.weight, bias, plasticity=plastic.rule)
 
 
 def _check_driven(root: Section, network: Network) -> None:

@@ -93,6 +93,8 @@ def _chain(checkpoint: Checkpoint) -> tuple[list[int], list[_Layer], list[str]]:
     layers: list[_Layer] = []
     left_over: list[str] = []
     for name, array in checkpoint.tensors.items():
+        if array.ndim == 4 and "weight" in name:
+            left_over.append(name)  # a convolution's kernel tells nothing of its maps
         if array.ndim != 2 or array.dtype.kind != "f" or "weight" not in name or 0 in array.shape:
             continue
         n_post, n_pre = array.shape

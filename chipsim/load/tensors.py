@@ -35,6 +35,20 @@ class Tensors:
             raise section.error(key, f"{_plain(name)} is {tensor.shape}, needs {shape}{turned}")
         return self._finite(section, key, name, tensor)
 
+    def array_of_rank(self, section: Section, key: str, rank: int) -> FloatArray:
+        """As `array`, of any shape with ``rank`` extents."""
+        name = section.text(key)
+        tensor = self._find(section, key, name)
+        if tensor.ndim != rank:
+            raise section.error(key, f"{_plain(name)} is {tensor.shape}, needs {rank} extents")
+        return self._finite(section, key, name, tensor)
+
+    def is_shaped(self, section: Section, key: str, shape: tuple[int, ...]) -> bool:
+        """Whether ``key`` names a tensor of exactly ``shape``."""
+        name = section.raw(key, default=None)
+        tensors = self._checkpoint.tensors
+        return isinstance(name, str) and name in tensors and tensors[name].shape == shape
+
     def optional(self, section: Section, key: str, shape: tuple[int, ...]) -> FloatArray | None:
         """As `array`, or None where the description has no ``key``."""
         return self.array(section, key, shape) if section.has(key) else None

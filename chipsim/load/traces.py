@@ -32,7 +32,7 @@ _AXES: Mapping[str, str] = {
     "spikes": "(samples, steps, neurons)",
 }
 _EVENTS = ("sample_ptr", "times", "ids", "steps", "neurons")
-_FIELDS = ("format", "scale", "labels", *_AXES, *_EVENTS)
+_FIELDS = ("format", "scale", "labels", "targets", *_AXES, *_EVENTS)
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -73,6 +73,8 @@ def write_trace(path: Path, trace: Trace) -> None:
     }
     if trace.labels is not None:
         fields["labels"] = np.asarray(trace.labels, dtype=np.int64)
+    if trace.targets is not None:
+        fields["targets"] = np.asarray(trace.targets, dtype=np.float32)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with aside.open("wb") as stream:
@@ -101,7 +103,15 @@ def first_samples(trace: Trace, count: int, *, first: int = 0) -> Trace:
         graded=None if trace.graded is None else trace.graded[part],
         spikes=None if trace.spikes is None else trace.spikes[part],
         labels=None if trace.labels is None else trace.labels[part],
+        targets=_targets_of(trace, part),
     )
+
+
+def _targets_of(trace: Trace, part: slice) -> NDArray[np.float32] | None:
+    """Return the targets of some samples, where each has its own."""
+    if trace.targets is None or trace.targets.ndim == 2:
+        return trace.targets
+    return trace.targets[part]
 
 
 def check_trace(trace: Trace, network: Network) -> None:
@@ -201,11 +211,12 @@ def _from_fields(name: str, arrays: Arrays) -> Trace:
     scale = _scalar(arrays, "scale", 1.0)
     if not 0 < scale < float("inf"):
         raise MalformedError(f"scale is {scale:g}; it must be a positive, finite number")
+    trace = Trace(name, scale, labels=labels, targets=_targets(arrays, values))
     if form == "held":
-        return Trace(name, scale, held=values, labels=labels)
+        return replace(trace, held=values)
     if form == "graded":
-        return Trace(name, scale, graded=values, labels=labels)
-    return Trace(name, scale, spikes=values, labels=labels)
+        return replace(trace, graded=values)
+    return replace(trace, spikes=values)
 
 
 def _check_format(arrays: Arrays) -> None:
@@ -231,6 +242,22 @@ def _labels(arrays: Arrays, samples: int) -> NDArray[np.int64] | None:
     if problem:
         raise MalformedError(problem)
     return whole
+
+
+def _targets(arrays: Arrays, values: NDArray[np.generic]) -> NDArray[np.float32] | None:
+    if "targets" not in arrays:
+        return None
+    targets = arrays["targets"]
+    own = targets.shape[:-1] == values.shape[:2]
+    shared = values.ndim == 3 and targets.shape[:-1] == values.shape[1:2]
+    if values.ndim != 3 or targets.size == 0 or not (own or shared):
+        raise MalformedError(
+            f"targets have shape {targets.shape}; needed are (samples, steps, outputs) or (steps, "
+            f"outputs) for values of shape {values.shape}"
+        )
+    if targets.dtype.kind not in "biuf" or not np.isfinite(targets).all():
+        raise MalformedError(f"targets are {targets.dtype}; finite numbers are needed")
+    return targets.astype(np.float32)
 
 
 def _label_problem(labels: NDArray[np.int64], samples: int) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
+from chipsim.connectivity import Convolution
 from chipsim.errors import InputError
 from chipsim.mapping.model import Slice
 from chipsim.mapping.shapes import is_plastic, slice_name
@@ -106,7 +108,11 @@ def _check_synapses(network: Network, projection: Projection, slices: Sequence[S
     ]
     posts = network.population(projection.target).size
     pres = network.population(projection.source).size
-    wrong = _first_wrong_cell(rectangles, posts, pres)
+    if isinstance(projection.connectivity, Convolution):
+        height, width = projection.weight.shape[2:]
+        wrong = _first_wrong_window(rectangles, projection.connectivity, (height, width))
+    else:
+        wrong = _first_wrong_cell(rectangles, posts, pres)
     if wrong is None:
         return
     post, pre, times = wrong
@@ -148,3 +154,21 @@ def _first_wrong_cell(
         return None
     row, column = wrong[0]
     return int(row_edges[row]), int(column_edges[column]), int(times[row, column])
+
+
+def _first_wrong_window(
+    rectangles: Sequence[_Rectangle], convolution: Convolution, kernel: tuple[int, int]
+) -> tuple[int, int, int] | None:
+    """As `_first_wrong_cell`, where only the cells with a synapse count."""
+    edges = sorted({0, convolution.n_post, *(e for a, b, _, _ in rectangles for e in (a, b))})
+    for low, high in pairwise(edges):
+        times = np.zeros(convolution.n_pre, np.int64)
+        for a, b, c, d in rectangles:
+            if a <= low and high <= b:
+                times[c:d] += 1
+        for first, count in convolution.window(kernel, low, high - low):
+            wrong = np.flatnonzero(times[first : first + count] != 1)
+            if len(wrong):
+                pre = first + int(wrong[0])
+                return low, pre, int(times[pre])
+    return None

@@ -15,7 +15,7 @@ from chipsim.cores.crossbar import ceil_div
 from chipsim.errors import DoesNotFitError
 from chipsim.mapping.model import INPUT_PORT, Flow, Slice
 from chipsim.mapping.shapes import projections_by_name, shape_for
-from chipsim.network import Input, Network, PlasticityMode
+from chipsim.network import Graded, Input, Network, PlasticityMode
 
 
 def make_flows(
@@ -112,7 +112,9 @@ def _slice_flows(
             for run in _runs(sender, somas)
         ]  # fmt: skip
     spikes = _runs(sender, listeners[piece.population])
-    flows = [Flow("spike", piece.index, piece.population, *run, bits=1) for run in spikes]
+    graded = isinstance(network.population(piece.population).model, Graded)
+    width = chip.core.arithmetic.activation_bits if graded else 1
+    flows = [Flow("spike", piece.index, piece.population, *run, bits=width) for run in spikes]
     learners = [_run(other) for other in kin if other.role == "dendrite" and other.plastic]
     if piece.role == "soma" and learners:
         bits = chip.core.arithmetic.post_bits

@@ -55,10 +55,7 @@ def make_schedule(
         for kind in task_cycles(chip.core, shape)
     ]
     _refuse_instant_loop(network)
-    interval, critical = 1, None
-    while (loop := _relax(nodes, edges, interval)[1]) is not None:
-        interval, critical = interval + 1, loop
-    offsets, _, came_by = _relax(nodes, edges, interval)
+    interval, critical, offsets, came_by = tightest(nodes, edges)
     tasks = tuple(
         Task(piece.index, kind, offsets[piece.population, kind], cycles)
         for piece, shape in zip(slices, shapes, strict=True)
@@ -70,6 +67,20 @@ def make_schedule(
         _depth_reason(depth, (network.readout, "soma"), offsets, came_by),
     )
     return Schedule(interval, depth, tasks, reasons)
+
+
+def tightest(
+    nodes: Sequence[Node], edges: Sequence[Edge]
+) -> tuple[int, list[Edge] | None, dict[Node, int], dict[Node, Edge]]:
+    """Return the smallest interval, the loop that forces it, the offsets, and how each came about.
+
+    The loop is None where the interval is 1.  Edges of lag 0 must not form a loop.
+    """
+    interval, critical = 1, None
+    while (loop := _relax(nodes, edges, interval)[1]) is not None:
+        interval, critical = interval + 1, loop
+    offsets, _, came_by = _relax(nodes, edges, interval)
+    return interval, critical, offsets, came_by
 
 
 def phases_per_sample(schedule: Schedule, steps: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
+from chipsim.connectivity import Convolution
 from chipsim.cores.crossbar import Shape
 from chipsim.mapping.model import Axons, Role, Slice
-from chipsim.network import LIF, Input, Network, PlasticityMode, Projection
+from chipsim.network import LIF, Graded, Input, Network, PlasticityMode, Projection
+from chipsim.plasticity import HybridPlasticity
 
 
 def is_plastic(projection: Projection, plasticity: PlasticityMode) -> bool:
@@ -20,6 +23,22 @@ def axons_of(network: Network, population: str) -> tuple[Axons, ...]:
         Axons(projection.name, 0, network.population(projection.source).size)
         for projection in network.incoming(population)
     )
+
+
+def axons_onto(network: Network, population: str, first: int, count: int) -> tuple[Axons, ...]:
+    """All axons with a synapse onto the neurons ``first .. first+count-1`` of a population.
+
+    A convolution's neurons see a window each; whatever else projects reaches them all.
+    """
+    axons: list[Axons] = []
+    for projection in network.incoming(population):
+        runs: tuple[tuple[int, int], ...] = ((0, network.population(projection.source).size),)
+        if isinstance(projection.connectivity, Convolution):
+            height, width = projection.weight.shape[2:]
+            # Neurons that see nothing but padding still stand on a core, with an axon of zeros.
+            runs = projection.connectivity.window((height, width), first, count) or ((0, 1),)
+        axons += [Axons(projection.name, *run) for run in runs]
+    return tuple(axons)
 
 
 def projections_by_name(network: Network) -> dict[str, Projection]:
@@ -42,6 +61,7 @@ def shape_for(
     model = network.population(population).model
     held = list(incoming.values()) if role == "soma" else [incoming[name] for name in here]
     plastic_here = [name for name in here if is_plastic(incoming[name], plasticity)]
+    rules = _rules(incoming.values(), plasticity)
     graded = [n for name, n in here.items() if _is_graded(network, incoming[name])]
     spiking = [n for name, n in here.items() if not _is_graded(network, incoming[name])]
     return Shape(
@@ -53,10 +73,29 @@ def shape_for(
         channels=len(held) + sum(is_plastic(projection, plasticity) for projection in held),
         parts=parts,
         plastic=bool(plastic_here),
-        learns=any(is_plastic(projection, plasticity) for projection in incoming.values()),
+        learns=bool(rules),
         adapts=isinstance(model, LIF) and model.adaptation is not None,
         refractory=isinstance(model, LIF) and model.refractory > 0,
+        factor=_factor(_rules((incoming[name] for name in here), plasticity)),
+        table=any(rule.post != "linear" for rule in rules),
+        softmax=role != "dendrite" and any(rule.post == "softmax" for rule in rules),
+        graded=isinstance(model, Graded),
     )
+
+
+def _rules(projections: Iterable[Projection], plasticity: PlasticityMode) -> list[HybridPlasticity]:
+    """Return the rules that run."""
+    if plasticity != "running":
+        return []
+    return [p.plasticity for p in projections if p.plasticity is not None]
+
+
+def _factor(rules: Sequence[HybridPlasticity]) -> Literal["none", "mask", "matrix"]:
+    """Return the widest factor that traces of a slice have."""
+    factors = [rule.factor for rule in rules if rule.factor is not None]
+    if any(((factor != 0) & (factor != 1)).any() for factor in factors):
+        return "matrix"
+    return "mask" if factors else "none"
 
 
 def shapes_of(
@@ -89,7 +128,7 @@ def _axons_a_projection(axons: Sequence[Axons]) -> Mapping[str, int]:
 
 def _is_graded(network: Network, projection: Projection) -> bool:
     model = network.population(projection.source).model
-    return isinstance(model, Input) and model.kind == "graded"
+    return isinstance(model, Graded) or (isinstance(model, Input) and model.kind == "graded")
 
 
 def _parts(soma: Slice, slices: Sequence[Slice]) -> int:

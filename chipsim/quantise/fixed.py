@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.chip import Arithmetic
+from chipsim.connectivity import Convolution
 from chipsim.quantise.formats import FixedFormat
 
 Int16Array = NDArray[np.int16]
@@ -27,18 +29,51 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class Levels:
+    """What a population sends: integers up to ``maximum`` (negative ones too), worth ``lsb``."""
+
+    lsb: float
+    maximum: int
+
+
+SPIKES = Levels(1.0, 1)
+
+
+@dataclass(frozen=True)
+class TraceFactor:
+    """A factor for each trace: ``factor * H`` is ``(value * H_int) >> shift``, rounded.
+
+    ``value (n_pre, n_post)``; with ``shift`` 0 it is a mask of ones and zeros.  Rounded down where
+    the chip truncates, else to nearest: it is no state, so nothing could stall.
+    """
+
+    value: Int16Array
+    shift: int
+
+
+@dataclass(frozen=True)
 class FixedPlasticity:
-    """Hybrid plasticity (variant A) in integers.
+    """Hybrid plasticity in integers.
 
     Per step t and synapse (i, j), with input ``x_i`` and membrane ``u_j``::
 
-        pre_i  = (((x_i * rate[i]) >> rate_shift) * attenuation[t]) >> 15
-        post_j = table[clip(((u_j * post_gain) >> post_shift) - sliding[j] + len(table) / 2)]
-        H_ij   = clip(((H_ij * decay) >> decay_bits) + ((pre_i * post_j) >> update_shift))
+        pre_i = (((x_i * rate[i]) >> rate_shift) * attenuation[t]) >> 15
+        z_j   = ((u_j * post_gain) >> post_shift) - sliding[j]
+        H_ij  = clip(((H_ij * decay) >> decay_bits) + ((pre_i * post_j) >> update_shift))
 
-    each shift rounded as the chip rounds, the clip at ``+-clamp``.  ``rate (n_pre,)`` is beta,
-    ``sliding (n_post,)`` eta in table steps, ``table`` the hyperbolic tangent over [-4, 4).
-    ``gain`` takes the trace's accumulator to the membrane and carries alpha.
+    each shift rounded as the chip rounds, the last two as its ``trace_rounding`` says; the clip at
+    ``+-clamp``.  ``rate (n_pre,)`` is beta with the sign of the update, ``sliding (n_post,)`` eta
+    in steps of z.  The postsynaptic factor, with ``n = len(table) / 2``::
+
+        tanh     post_j = table[clip(z_j + n)], the hyperbolic tangent over [-4, 4)
+        linear   post_j = clip(z_j) at +-post_high
+        softmax  e_j = table[min(max(z) - z_j, n - 1)], the exponential over (-8, 0]
+                 S = sum(e), b such that n <= S >> b < 2 n
+                 post_j = min((e_j * table[n + (S >> b) - n]) >> (b + log2(n)), post_high)
+
+    where the second half of softmax's table holds reciprocals.  ``gain`` takes the trace's
+    accumulator to the membrane and carries alpha; ``factor`` is that of each synapse, or None.
+    ``initial (n_pre, n_post)`` is the trace that carried state starts from, None for zero.
     """
 
     trace_format: FixedFormat
@@ -46,6 +81,8 @@ class FixedPlasticity:
     rate: Int16Array
     rate_shift: int
     attenuation: Int32Array
+    post: Literal["tanh", "linear", "softmax"]
+    post_high: int
     table: Int16Array
     post_gain: int
     post_shift: int
@@ -54,11 +91,18 @@ class FixedPlasticity:
     decay_bits: int
     update_shift: int
     clamp: int
+    factor: TraceFactor | None = None
+    carried: bool = False
+    initial: Int16Array | None = None
 
 
 @dataclass(frozen=True)
 class FixedProjection:
-    """Synapses in integers; ``weight (n_pre, n_post)`` is row-major by presynaptic neuron."""
+    """Synapses in integers.
+
+    ``weight (n_pre, n_post)`` is row-major by presynaptic neuron; a convolution's is its kernel
+    ``(channels_out, channels_in, kernel_height, kernel_width)``.
+    """
 
     name: str
     source: str
@@ -68,6 +112,25 @@ class FixedProjection:
     weight_format: FixedFormat
     gain: Gain
     plasticity: FixedPlasticity | None
+    connectivity: Convolution | None = None
+
+    @property
+    def n_pre(self) -> int:
+        """Number of presynaptic neurons."""
+        return self.connectivity.n_pre if self.connectivity else self.weight.shape[0]
+
+    @property
+    def n_post(self) -> int:
+        """Number of postsynaptic neurons."""
+        return self.connectivity.n_post if self.connectivity else self.weight.shape[1]
+
+    def block(self, pre: slice, post: slice) -> Int16Array:
+        """Return the weights from neurons ``pre`` to ``post`` as a dense matrix."""
+        if self.connectivity is None:
+            return self.weight[pre, post]
+        return self.connectivity.block(
+            self.weight, np.arange(pre.start, pre.stop), np.arange(post.start, post.stop)
+        )
 
 
 @dataclass(frozen=True)
@@ -85,8 +148,24 @@ class FixedAdaptation:
 
 
 @dataclass(frozen=True)
+class FixedActivation:
+    """The output of graded neurons: ``table[clip(((u * gain) >> shift) + len(table) / 2)]``.
+
+    The shift rounds as the chip does.  ``levels`` says what the outputs are worth.
+    """
+
+    gain: int
+    shift: int
+    table: Int16Array
+    levels: Levels
+
+
+@dataclass(frozen=True)
 class FixedPopulation:
-    """LIF neurons in integers: threshold and bias in membrane steps, decay as a fraction."""
+    """LIF neurons in integers: threshold and bias in membrane steps, decay as a fraction.
+
+    Neurons with an ``activation`` are graded: they keep nothing, do not fire, and send its output.
+    """
 
     name: str
     size: int
@@ -100,6 +179,12 @@ class FixedPopulation:
     bias: Int32Array
     refractory: int = 0
     adaptation: FixedAdaptation | None = None
+    activation: FixedActivation | None = None
+
+    @property
+    def levels(self) -> Levels:
+        """What the neurons send."""
+        return self.activation.levels if self.activation else SPIKES
 
 
 @dataclass(frozen=True)
@@ -111,6 +196,11 @@ class FixedInput:
     kind: str
     lsb: float
     maximum: int
+
+    @property
+    def levels(self) -> Levels:
+        """What the neurons send."""
+        return Levels(self.lsb, self.maximum)
 
 
 @dataclass(frozen=True)
@@ -148,6 +238,12 @@ class FixedNetwork:
             if population.name == name:
                 return population
         raise KeyError(name)
+
+    @property
+    def graded(self) -> frozenset[str]:
+        """Names of the populations that send numbers rather than spikes."""
+        sending = {p.name for p in self.inputs if p.kind == "graded"}
+        return frozenset(sending | {p.name for p in self.populations if p.activation})
 
     def incoming(self, name: str) -> tuple[FixedProjection, ...]:
         """Return the projections onto ``name``, in file order."""

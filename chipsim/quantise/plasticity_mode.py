@@ -14,7 +14,7 @@ def in_mode(network: Network, mode: PlasticityMode) -> Network:
     """Return ``network`` as it computes in ``mode``.
 
     ``running`` leaves it as it is.  ``frozen`` holds every trace at its stored value, which folds
-    into the weights (``W + alpha H^T``) and needs no second matrix.  ``off`` drops the traces.
+    into the weights (``W + alpha (factor H)^T``) and needs no second matrix.  ``off`` drops traces.
 
     Raises
     ------
@@ -36,5 +36,6 @@ def _without_plasticity(projection: Projection, mode: PlasticityMode) -> Project
             f"projection {projection.name!r}: plasticity frozen needs a stored trace, and the "
             "model has none; give 'stored_trace' in its description, or use running or off"
         )
-    folded = projection.weight + np.float32(rule.alpha) * rule.stored_trace.T
+    trace = rule.stored_trace if rule.factor is None else rule.factor * rule.stored_trace
+    folded = projection.weight + np.float32(rule.alpha) * trace.T
     return replace(projection, weight=np.ascontiguousarray(folded), plasticity=None)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.connectivity import Convolution
 from chipsim.kernels import floating, layout
 from chipsim.network import (
     LIF,
+    Graded,
     Input,
     Network,
     Population,
@@ -19,19 +21,33 @@ from chipsim.network import (
 from chipsim.simulate.samples import Answers, in_chunks
 
 _RESETS = {"subtract": layout.SUBTRACT, "zero": layout.ZERO, "none": layout.NONE}
+_POSTS = {"tanh": layout.TANH, "linear": layout.LINEAR, "softmax": layout.SOFTMAX}
+_OUTPUTS = {
+    "tanh": floating.TANH_OUTPUT,
+    "relu": floating.RELU_OUTPUT,
+    "linear": floating.LINEAR_OUTPUT,
+}
 
 
 def run_float(network: Network, trace: Trace, threads: int = 1) -> Answers:
-    """Run every sample of ``trace`` from rest in single precision."""
+    """Run every sample of ``trace`` from rest in single precision.
+
+    Samples run one after the other on one thread where a plastic trace is carried.
+    """
     program = _compile(network)
     values = input_values(network, trace)
     spikes = np.zeros((trace.samples, network.steps, program.neurons), np.uint8)
     potential = np.zeros((trace.samples, network.population(network.readout).size), np.float32)
 
-    def run(first: int, last: int) -> None:
-        floating.run_float(program, values[first:last], spikes[first:last], potential[first:last])
+    carried = bool(program.projections.carried.any())
+    lasting = _fresh_traces(network, program)
 
-    in_chunks(run, trace.samples, threads)
+    def run(first: int, last: int) -> None:
+        traces = lasting if carried else _fresh_traces(network, program)
+        part = slice(first, last)
+        floating.run_float(program, values[part], *traces, spikes[part], potential[part])
+
+    in_chunks(run, trace.samples, 1 if carried else threads)
     return Answers(evaluation_order(network), _sizes(network), spikes, potential.astype(np.float64))
 
 
@@ -62,7 +78,8 @@ def _biases(network: Network, population: Population) -> NDArray[np.float32]:
 
 
 def _populations(network: Network, populations: list[Population]) -> floating.FloatPopulations:
-    models = [p.model for p in populations if isinstance(p.model, LIF)]
+    models = [_neuron(p) for p in populations]
+    graded = [p.model if isinstance(p.model, Graded) else None for p in populations]
     return floating.FloatPopulations(
         first=_pointers([p.size for p in populations])[:-1],
         size=np.array([p.size for p in populations], np.int64),
@@ -81,7 +98,16 @@ def _populations(network: Network, populations: list[Population]) -> floating.Fl
                 for p, m in zip(populations, models, strict=True)
             ]
         ).astype(np.float32),
+        output=np.array([_OUTPUTS[g.activation] if g else floating.SPIKING for g in graded]),
+        maximum=_floats([g.maximum if g else 1.0 for g in graded]),
     )
+
+
+def _neuron(population: Population) -> LIF:
+    """Return the neuron's LIF model; a graded one is a LIF neuron that keeps nothing."""
+    model = population.model
+    assert not isinstance(model, Input)
+    return LIF(threshold=1.0, decay=0.0, reset="none") if isinstance(model, Graded) else model
 
 
 def _projections(
@@ -92,9 +118,12 @@ def _projections(
     held = [size if rule else 0 for size, rule in zip(sizes, rules, strict=True)]
     plastic = np.array([rule is not None for rule in rules])
     factors = np.array([attenuation(p, network.steps) for p in ordered], np.float32)
+    clamps = [np.inf if rule is None or rule.clamp is None else rule.clamp for rule in rules]
+    convolutions = [p.name for p in ordered if p.connectivity]
     return floating.FloatProjections(
         source=np.array([offsets[p.source] for p in ordered], np.int64),
-        pre_size=np.array([p.weight.shape[1] for p in ordered], np.int64),
+        pre_size=np.array([network.population(p.source).size for p in ordered], np.int64),
+        post_size=np.array([network.population(p.target).size for p in ordered], np.int64),
         delay=np.array([p.delay for p in ordered], np.int64),
         weight=_pointers(sizes)[:-1],
         attenuation=factors.reshape(len(ordered), network.steps),
@@ -103,8 +132,58 @@ def _projections(
         beta=_pointers([len(rule.beta) if rule else 0 for rule in rules])[:-1],
         eta=_pointers([len(rule.eta) if rule else 0 for rule in rules])[:-1],
         rho=_floats([rule.rho if rule else 0.0 for rule in rules]),
-        clamp=_floats([rule.clamp if rule else 0.0 for rule in rules]),
+        clamp=_floats(clamps),
+        post=np.array([_POSTS[rule.post] if rule else 0 for rule in rules], np.int64),
+        factored=np.array([rule is not None and rule.factor is not None for rule in rules]),
+        carried=np.array([rule is not None and rule.state == "carried" for rule in rules]),
+        convolution=np.array(
+            [convolutions.index(p.name) if p.connectivity else -1 for p in ordered], np.int64
+        ),
     )
+
+
+def _laid_out(projection: Projection) -> NDArray[np.float32]:
+    """Return the weights by presynaptic neuron, a kernel's by source channel and tap."""
+    axes = (1, 2, 3, 0) if projection.connectivity else (1, 0)
+    return np.ascontiguousarray(projection.weight.transpose(axes)).ravel()
+
+
+def _convolutions(ordered: list[Projection]) -> NDArray[np.void]:
+    rows = [
+        (
+            *c.source_shape, *c.target_shape, *p.weight.shape[2:], c.stride, c.padding,
+            int(c.channels_last),
+        )
+        for p in ordered
+        if isinstance(c := p.connectivity, Convolution)
+    ]  # fmt: skip
+    return np.array(rows, floating.CONVOLUTION)
+
+
+def _factors(ordered: list[Projection]) -> NDArray[np.float32]:
+    """Return the factors of all traces in their places, nothing if no trace has one."""
+    rules = [(p.weight.T.shape, p.plasticity) for p in ordered if p.plasticity]
+    if all(rule.factor is None for _, rule in rules):
+        return np.zeros(0, np.float32)
+    ones = [np.ones(shape, np.float32) if r.factor is None else r.factor for shape, r in rules]
+    return _joined([factor.ravel() for factor in ones])
+
+
+def _fresh_traces(
+    network: Network, program: floating.FloatProgram
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the plastic traces a run starts from and, by axon, which are not all zero."""
+    trace = np.zeros(program.traces, np.float32)
+    live = np.zeros(len(program.beta), np.bool_)
+    ordered = [p for name in evaluation_order(network) for p in network.incoming(name)]
+    for p, at, axon in zip(
+        ordered, program.projections.trace, program.projections.beta, strict=True
+    ):
+        rule = p.plasticity
+        if rule is not None and rule.state == "carried" and rule.stored_trace is not None:
+            trace[at : at + rule.stored_trace.size] = rule.stored_trace.ravel()
+            live[axon : axon + len(rule.beta)] = True
+    return trace, live
 
 
 def _joined(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -121,8 +200,10 @@ def _compile(network: Network) -> floating.FloatProgram:
     return floating.FloatProgram(
         populations=_populations(network, populations),
         projections=_projections(network, ordered, {p.name: int(at) for p, at in named}),
-        weights=_joined([np.ascontiguousarray(p.weight.T).ravel() for p in ordered]),
-        beta=_joined([rule.beta for rule in rules]),
+        convolutions=_convolutions(ordered),
+        weights=_joined([_laid_out(p) for p in ordered]),
+        factor=_factors(ordered),
+        beta=_joined([np.float32(rule.sign) * rule.beta for rule in rules]),
         eta=_joined([rule.eta for rule in rules]),
         inputs=sum(p.size for p in inputs),
         neurons=sum(p.size for p in populations),

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.faults.model import NO_FAULTS, Faults
 from chipsim.kernels import crossbar, layout
 from chipsim.mapping.model import Mapping
 from chipsim.network import Trace
 from chipsim.quantise.fixed import FixedInput, FixedNetwork
 from chipsim.quantise.formats import round_to_integer
-from chipsim.simulate.program import Run, compile_program, ordered_runs
+from chipsim.simulate.program import compile_program
+from chipsim.simulate.program_rows import Run, fresh_memory, ordered_runs
 from chipsim.simulate.samples import SAMPLES_PER_CALL, Answers, in_chunks
 
 
@@ -27,8 +29,9 @@ class Activity:
 
     ``values (samples, steps or 1, inputs)`` are the integers that came in; ``active`` and
     ``learning`` ``(samples, steps, runs)`` count the axons of each run (order of ``runs``) that
-    had input, and that changed traces; ``saturated`` counts overflowing membrane updates by
-    population and ``clamped`` trace updates that met the clamp, by plastic projection.
+    had input, and that changed traces, ``decays`` the decays of an axon's traces that were put off
+    and made up for (None where all decay each step); ``saturated`` counts overflowing membrane
+    updates by population and ``clamped`` trace updates that met the clamp, by plastic projection.
     """
 
     answers: Answers
@@ -38,6 +41,7 @@ class Activity:
     learning: NDArray[np.uint16]
     saturated: dict[str, int]
     clamped: dict[str, int]
+    decays: NDArray[np.uint32] | None = None
 
 
 def integer_values(inputs: tuple[FixedInput, ...], trace: Trace) -> NDArray[np.int32]:
@@ -73,21 +77,28 @@ def run_functional(
     threads: int = 1,
     batch: int = SAMPLES_PER_CALL,
     seed: int = 0,
+    faults: Faults = NO_FAULTS,
     advance: Callable[[int], None] | None = None,
 ) -> Activity:
     """Run every sample of ``trace`` on the mapped network.
 
-    The result does not depend on ``threads`` or ``batch``; ``seed`` is that of stochastic rounding.
+    The result does not depend on ``threads`` or ``batch``; ``seed`` is that of stochastic rounding
+    and of ``faults`` (of packets and state: weights come with theirs).
+    Where a trace is carried from sample to sample, they run one after the other on one thread.
     """
-    program = compile_program(fixed, mapping, seed)
     runs = ordered_runs(fixed, mapping)
     values = integer_values(fixed.inputs, trace)
+    program = compile_program(fixed, mapping, seed, faults, held=values.shape[1] == 1)
     samples, steps = trace.samples, fixed.steps
     rules = [p for pop in fixed.populations for p in fixed.incoming(pop.name) if p.plasticity]
+    carried = any(p.plasticity.carried for p in rules if p.plasticity)
+    lazy = fixed.arithmetic.trace_decay == "lazy"
+    lasting = fresh_memory(fixed, mapping, program)
     whole = layout.Outcome(
         spikes=np.zeros((samples, steps, sum(p.size for p in fixed.populations)), np.uint8),
         active=np.zeros((samples, steps, len(runs)), np.uint16),
         learning=np.zeros((samples, steps, len(runs)), np.uint16),
+        decays=np.zeros((samples, steps, len(runs) if lazy else 0), np.uint32),
         potential=np.zeros((samples, fixed.population(fixed.readout).size), np.int64),
         saturated=np.zeros((samples, len(fixed.populations)), np.int64),
         clamped=np.zeros((samples, max(1, len(rules))), np.int64),
@@ -98,14 +109,16 @@ def run_functional(
             spikes=whole.spikes[first:last],
             active=whole.active[first:last],
             learning=whole.learning[first:last],
+            decays=whole.decays[first:last],
             potential=whole.potential[first:last],
             # Each call counts into a row of its own: no two threads share a counter.
             saturated=whole.saturated[first],
             clamped=whole.clamped[first],
         )
-        crossbar.run_samples(program, values[first:last], first, part)
+        memory = lasting if carried else fresh_memory(fixed, mapping, program)
+        crossbar.run_samples(program, values[first:last], first, memory, part)
 
-    in_chunks(run, samples, threads, batch, advance)
+    in_chunks(run, samples, 1 if carried else threads, batch, advance)
     answers = Answers(
         tuple(p.name for p in fixed.populations),
         tuple(p.size for p in fixed.populations),
@@ -121,4 +134,5 @@ def run_functional(
         learning=whole.learning,
         saturated={p.name: int(overflows[i]) for i, p in enumerate(fixed.populations)},
         clamped={p.name: int(clamps[i]) for i, p in enumerate(rules)},
+        decays=whole.decays if lazy else None,
     )

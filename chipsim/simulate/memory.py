@@ -27,9 +27,10 @@ def needed_bytes(fixed: FixedNetwork, mapping: Mapping, trace: Trace) -> int:
     by_step = 2 * neurons + 4 * runs + 24 * integrating
     held = trace.held is not None
     input_bytes = 8 * inputs * (1 if held else fixed.steps)
-    synapses = sum(p.weight.size for p in fixed.projections)
+    dense = sum(p.weight.size for p in fixed.projections)
+    blocks = sum(part.fan_in * part.count for part in mapping.slices)
     by_sample = fixed.steps * by_step + input_bytes
-    return INTERPRETER_BYTES + 12 * synapses + trace.samples * by_sample
+    return INTERPRETER_BYTES + 12 * max(dense, blocks) + trace.samples * by_sample
 
 
 def check_memory(fixed: FixedNetwork, mapping: Mapping, trace: Trace) -> None:

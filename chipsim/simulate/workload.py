@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +50,10 @@ def timed_tasks(
     integrate before soma before learn.
     """
     shapes = shapes_of(network, mapping.slices, mapping.plasticity)
-    by_slice = active_axons(activity, len(mapping.slices))
-    steps = by_slice.shape[1]
+    work = _work(activity, len(mapping.slices))
+    steps = work.active.shape[1]
     cycles = {
-        (task.slice, task.kind): _cycles(chip, shapes[task.slice], task, by_slice[task.slice])
+        (task.slice, task.kind): _cycles(chip, shapes[task.slice], task, work)
         for task in mapping.schedule.tasks
     }
     interval = mapping.schedule.interval
@@ -76,19 +77,62 @@ def timed_tasks(
 
 def active_axons(activity: Activity, slices: int) -> Cycles:
     """Return the axons with input of every slice at every step, shape ``(slices, G)``."""
-    flat = activity.active.reshape(-1, len(activity.runs))
+    return _by_slice(activity, activity.active, slices)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Axons of every slice at every step, ``(slices, G)``, as in `Activity`; lazy decay's or None.
+
+    ``changes`` are those whose traces change.
+    """
+
+    active: Cycles
+    decays: Cycles | None
+    changes: Cycles | None
+
+
+def _work(activity: Activity, slices: int) -> _Work:
+    active = active_axons(activity, slices)
+    if activity.decays is None:
+        return _Work(active, None, None)
+    decays = _by_slice(activity, activity.decays, slices)
+    return _Work(active, decays, _by_slice(activity, activity.learning, slices))
+
+
+def _by_slice(activity: Activity, by_run: NDArray[Any], slices: int) -> Cycles:
+    flat = by_run.reshape(-1, len(activity.runs))
     counts = np.zeros((slices, flat.shape[0]), np.int64)
     for index, run in enumerate(activity.runs):
         counts[run.slice.index] += flat[:, index]
     return counts
 
 
-def _cycles(chip: Chip, shape: Shape, task: Task, active: Cycles) -> Cycles:
-    if task.kind != "integrate":
-        return _constant(task.cycles, len(active))
-    # Cycles depend on the activity only through its count, so each count is priced once.
-    counts, place = np.unique(active, return_inverse=True)
-    priced = [crossbar.integrate_task_cycles(chip.core, shape, int(n)) for n in counts]
+def _cycles(chip: Chip, shape: Shape, task: Task, work: _Work) -> Cycles:
+    active = work.active[task.slice]
+    if task.kind == "integrate":
+        decays = None if work.decays is None else work.decays[task.slice]
+        return _priced(
+            lambda n, d: crossbar.integrate_task_cycles(chip.core, shape, n, d), active, decays
+        )
+    if task.kind == "learn" and work.changes is not None:
+        return _priced(
+            lambda n, _: crossbar.learn_cycles(chip.core, n, shape.count),
+            work.changes[task.slice],
+            None,
+        )
+    return _constant(task.cycles, len(active))
+
+
+def _priced(price: Callable[[int, int], int], counts: Cycles, others: Cycles | None) -> Cycles:
+    """Price each pair of counts once, since cycles depend on the activity only through them."""
+    pairs = counts if others is None else counts << 32 | others
+    found, place = np.unique(pairs, return_inverse=True)
+    mask = (1 << 32) - 1
+    if others is None:
+        priced = [price(int(n), 0) for n in found]
+    else:
+        priced = [price(int(pair) >> 32, int(pair) & mask) for pair in found]
     return np.array(priced, np.int64)[place]
 
 

@@ -18,6 +18,7 @@ from tests.simulate.tiny import TINY, random_trace, relay, save_model
 SETS = [word for override in TINY for word in ("--set", override)]
 FILES = {
     "report.html", "report.json", "mapping.json", "counters.npz", "trace.npz", "timeline.json",
+    "packets.npz",
 }  # fmt: skip
 
 

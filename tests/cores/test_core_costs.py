@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,8 +33,8 @@ def test_an_adaptive_phase_has_no_budget() -> None:
     [(CORE16, False, 2), (CORE16, True, 4), (CORE8, False, 1), (CORE8, True, 3)],
 )
 def test_columns_a_synapse(core: Core, plastic: bool, columns: int) -> None:
-    assert crossbar.columns_per_synapse(core, plastic) == columns
     shape = Shape("dendrite", count=10, fan_in=7, plastic=plastic)
+    assert crossbar.columns_per_synapse(core, shape) == columns
     assert crossbar.columns_used(core, shape) == 10 * columns
 
 
@@ -124,3 +126,24 @@ def test_active_axons_against_one_mac_at_a_time(
 def test_ceil_div(numerator: int, denominator: int) -> None:
     result = crossbar.ceil_div(numerator, denominator)
     assert (result - 1) * denominator < numerator <= result * denominator
+
+
+def test_factors_of_traces() -> None:
+    """A factor takes the columns and bytes of a trace, a mask a bit a synapse."""
+    shape = Shape("whole", 10, fan_in=7, channels=2, plastic=True, learns=True, factor="matrix")
+    assert crossbar.columns_per_synapse(CORE16, shape) == 6
+    assert crossbar.memory_items(CORE16, shape)["synapse"]["trace factors"] == 140
+    mask = replace(shape, factor="mask")
+    assert crossbar.columns_per_synapse(CORE16, mask) == 4
+    assert crossbar.memory_items(CORE16, mask)["synapse"]["trace factors"] == 9
+    assert crossbar.integrate_cycles(CORE16, 7, shape, decays=3) == -(-(7 * 6 + 3 * 2) * 10 // 16)
+
+
+def test_tables_and_softmax() -> None:
+    graded = Shape("whole", 10, fan_in=7, graded=True)
+    assert crossbar.memory_items(CORE16, graded)["lut"] == {"activation table": 512}
+    linear = Shape("whole", 10, fan_in=7, plastic=True, learns=True, table=False)
+    assert crossbar.memory_items(CORE16, linear)["lut"] == {}
+    softmax = Shape("whole", 10, fan_in=7, plastic=True, learns=True, softmax=True)
+    assert crossbar.memory_items(CORE16, softmax)["lut"] == {"post factor table": 1024}
+    assert crossbar.task_cycles(CORE16, softmax)["soma"] == 10 * (3 + 3)

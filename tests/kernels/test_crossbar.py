@@ -7,15 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chipsim.network import Trace
+from chipsim.network import Input, Trace
 from chipsim.quantise.quantise_network import quantise_network
 from chipsim.simulate.functional import integer_values, run_functional
 from tests import naive
-from tests.conftest import ARITHMETIC, random_network, random_slicing
+from tests.conftest import (
+    ARITHMETIC,
+    random_convolution,
+    random_network,
+    random_slicing,
+    random_variants,
+)
 
 
 def random_trace(network, rng, samples):
-    population = network.populations[0]
+    inputs = [p for p in network.populations if isinstance(p.model, Input)]
+    population = inputs[0]
+    if len(inputs) > 1:
+        maxima = np.concatenate([np.full(p.size, p.model.maximum) for p in inputs])
+        values = rng.random((samples, network.steps, len(maxima))) * maxima
+        return Trace("random", graded=values * (rng.random(values.shape) < 0.7))
     if population.model.kind == "graded":
         if rng.random() < 0.5:
             held = rng.integers(0, 256, (samples, population.size)).astype(np.uint8)
@@ -26,23 +37,30 @@ def random_trace(network, rng, samples):
     return Trace("random", spikes=(rng.random(shape) < 0.5).astype(np.uint8))
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=100)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rounding=st.sampled_from(["truncate", "nearest", "stochastic"]),
     overflow=st.sampled_from(["saturate", "wrap"]),
     weight_bits=st.sampled_from([16, 8, 4]),
     membrane_bits=st.sampled_from([24, 12]),
+    trace_rounding=st.sampled_from(["same", "same", "truncate", "nearest", "stochastic"]),
+    trace_decay=st.sampled_from(["dense", "lazy"]),
+    make=st.sampled_from([random_network, random_variants, random_convolution]),
 )
-def test_equals_the_plain_twin(seed, rounding, overflow, weight_bits, membrane_bits):
+def test_equals_the_plain_twin(
+    seed, rounding, overflow, weight_bits, membrane_bits, trace_rounding, trace_decay, make
+):
     rng = np.random.default_rng(seed)
-    network = random_network(rng)
+    network = make(rng)
     arithmetic = replace(
         ARITHMETIC,
         rounding=rounding,
         overflow=overflow,
         weight_bits=weight_bits,
         membrane_bits=membrane_bits,
+        trace_rounding=trace_rounding,
+        trace_decay=trace_decay,
     )
     fixed = quantise_network(network, arithmetic)
     trace = random_trace(network, rng, samples=3)

@@ -53,6 +53,7 @@ class Case:
         self.error = rng.normal(size=(steps, outputs)).astype(real)
         # Long silence in the error makes filters decay to nothing.
         self.error[: steps // 2] = 0.0
+        self.late = batch.delayed(self.error, int(rng.integers(0, 4)))
         self.rate = rng.normal(0.0, 0.1, n).astype(real)
         self.tape = batch.run(self.c, self.weights, self.trial)
         self.z = raster(self.tape.spikes, n)
@@ -64,10 +65,12 @@ class Case:
 
     def add(self, kernel, gradients):
         inputs = self.trial.inputs
-        kernel(self.c, self.weights, inputs, self.tape, self.error, self.rate, gradients)
+        kernel(self.c, self.weights, inputs, self.tape, self.error, self.late, self.rate, gradients)
 
     def plain(self, function):
-        return function(self.c, self.weights, self.x, self.tape.psi, self.z, self.error, self.rate)
+        return function(
+            self.c, self.weights, self.x, self.tape.psi, self.z, self.error, self.late, self.rate
+        )
 
 
 def assert_same(actual, wanted, real):

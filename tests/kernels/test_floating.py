@@ -6,15 +6,18 @@ from hypothesis import strategies as st
 
 from chipsim.simulate.float_reference import input_values, run_float
 from tests import naive
-from tests.conftest import random_network
+from tests.conftest import random_convolution, random_network, random_variants
 from tests.kernels.test_crossbar import random_trace
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_equals_the_plain_twin(seed):
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    make=st.sampled_from([random_network, random_variants, random_convolution]),
+)
+def test_equals_the_plain_twin(seed, make):
     rng = np.random.default_rng(seed)
-    network = random_network(rng)
+    network = make(rng)
     trace = random_trace(network, rng, samples=2)
     answers = run_float(network, trace)
     spikes, potentials = naive.run_float(network, input_values(network, trace))

@@ -104,7 +104,7 @@ def test_names_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     Path("other").mkdir()
     for wrong, message in [
         ("other", "this is a directory"),
-        ("tianjik", "shipped chips: tianjic"),
+        ("tianjik", "shipped chips: .*tianjic"),
         ("", "expected a chip file"),
         ("a\0b", "no shipped chip"),
         ("x" * 5000, "no shipped chip"),
@@ -265,3 +265,13 @@ def test_command_starts_light() -> None:
     code = "import sys, chipsim.cli.chips; print('numpy' in sys.modules or 'yaml' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_rounding_and_decay_of_traces_may_be_left_out():
+    arithmetic = read_chip("tianjic").core.arithmetic
+    assert (arithmetic.trace_rounding, arithmetic.trace_decay) == ("same", "dense")
+    given = ["core.trace_rounding=stochastic", "core.trace_decay=lazy"]
+    arithmetic = read_chip("tianjic", given).core.arithmetic
+    assert (arithmetic.trace_rounding, arithmetic.trace_decay) == ("stochastic", "lazy")
+    with pytest.raises(InputError, match=r"core\.trace_decay.*dense.*lazy"):
+        read_chip("tianjic", ["core.trace_decay=never"])

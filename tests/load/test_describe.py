@@ -144,6 +144,13 @@ def test_nothing_to_guess_from(tmp_path):
         skeleton(read_checkpoint(checkpoint(tmp_path, {"conv.weight": (3, 1, 2, 2)})))
 
 
+def test_a_convolution_is_named_and_left_to_its_maker(tmp_path):
+    shapes = {"conv.weight": (3, 1, 2, 2), "fc.weight": (2, 12)}
+    text = skeleton(read_checkpoint(checkpoint(tmp_path, shapes)))
+    assert "# conv.weight fits no layer of the guess" in text
+    assert "weight: fc.weight" in text
+
+
 def test_command_is_light_until_run():
     code = (
         "import sys; import chipsim.cli.describe; "

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import chipsim.quantise.quantise_network as quantise_network_module
 from chipsim.chip import Arithmetic
 from chipsim.cores import crossbar
 from chipsim.errors import InputError
@@ -26,7 +25,7 @@ from chipsim.network import (
     attenuation,
 )
 from chipsim.plasticity import HybridPlasticity
-from chipsim.quantise import quantise_rule
+from chipsim.quantise import quantise_population, quantise_rule
 from chipsim.quantise.fixed import FixedNetwork
 from chipsim.quantise.quantise_network import quantise_network
 from chipsim.simulate.functional import integer_values, run_functional
@@ -378,4 +377,4 @@ def test_a_threshold_below_a_step_says_which_step() -> None:
 
 def test_the_core_budgets_the_memory_that_the_integers_take() -> None:
     assert quantise_rule.TABLE_ENTRIES == crossbar.POST_TABLE_ENTRIES
-    assert quantise_network_module.ADAPTATION_BITS == crossbar.ADAPTATION_BITS
+    assert quantise_population.ADAPTATION_BITS == crossbar.ADAPTATION_BITS

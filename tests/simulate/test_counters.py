@@ -148,3 +148,25 @@ def test_a_relay_by_hand() -> None:
     }  # fmt: skip
     assert results.counters.synaptic_events == 6
     assert results.activity.answers.spikes[0].sum(axis=1).tolist() == [0, 2, 0, 0]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lazy_decay_computes_the_same_with_fewer_decays(seed: int) -> None:
+    """What is put off is made up for at most once; a trace nobody reads again never decays."""
+    dense, lazy = (
+        random_run(seed, chip=tiny_chip(f"core.trace_decay={how}")) for how in ("dense", "lazy")
+    )
+    np.testing.assert_array_equal(lazy.activity.answers.potential, dense.activity.answers.potential)
+    count = {action: i for i, action in enumerate(ACTIONS)}
+    others = [i for action, i in count.items() if action not in ("trace_decay", "core_cycle")]
+    np.testing.assert_array_equal(
+        lazy.counters.by_core[:, others], dense.counters.by_core[:, others]
+    )
+    assert lazy.activity.decays is not None
+    rows = (lazy.activity.decays + lazy.activity.learning).sum(axis=(0, 1), dtype=np.int64)
+    counts = [run.slice.count for run in lazy.activity.runs]
+    decays = lazy.counters.by_core[:, count["trace_decay"]]
+    assert decays.sum() == rows @ counts
+    assert (decays <= dense.counters.by_core[:, count["trace_decay"]]).all()
+    if any(p.plasticity for p in lazy.fixed.projections):
+        assert decays.sum() < dense.counters.by_core[:, count["trace_decay"]].sum()

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chipsim.chip import Constant, Dead
+from chipsim.chip import Constant, Dead, SpecialLink
 from chipsim.errors import ConservationError
 from chipsim.mapping.model import INPUT_PORT
 from chipsim.mesh import reference
 from chipsim.report.arrays import arrays_of
+from chipsim.report.summary import summarise
 from chipsim.simulate import traffic
-from chipsim.simulate.counters import ACTIONS
+from chipsim.simulate.counters import ACTIONS, actions_of
 from tests.simulate import plain
 from tests.simulate.tiny import random_run, tiny_chip
 
@@ -230,3 +231,84 @@ def crosses(results: Any) -> bool:
             if packets and leaves:
                 return True
     return False
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_adaptive_link_loads_are_extrapolated_from_the_phases_that_were_timed(seed: int) -> None:
+    """In the proportions seen, with exact sums, and the report says so."""
+    changes = {"routing": "odd_even", "multicast": "unicast", "vcs": 2}
+    chip = tiny_chip()
+    chip = dataclasses.replace(chip, mesh=dataclasses.replace(chip.mesh, **changes))
+    whole, part = (random_run(seed, 4, chip, mesh_phases=limit) for limit in (None, 20))
+    assert not whole.mesh.extrapolated
+    assert part.mesh.extrapolated == (part.mesh.simulated < part.mesh.phases)
+    full, guess = whole.mesh.flits_through(), part.mesh.flits_through()
+    np.testing.assert_array_equal(guess[:, 4:], full[:, 4:])
+    assert guess.sum() == full.sum()
+    seen = part.mesh.link_flits[:, :4]
+    if part.mesh.extrapolated and seen.any():
+        assert not guess[:, :4][seen == 0].any() or guess[:, :4].sum() == 0
+        scaled = seen * (full[:, :4].sum() / seen.sum())
+        assert abs(guess[:, :4] - scaled).max() <= 1
+    said = [words for words in summarise(part)["warnings"] if "extrapolated" in words]
+    assert len(said) == int(part.mesh.extrapolated)
+
+
+@settings(derandomize=True, max_examples=60)
+@given(st.integers(0, 10**12), st.lists(st.integers(0, 10**9), min_size=1, max_size=9).filter(any))
+def test_shares_add_up(total: int, weights: list[int]) -> None:
+    shares = traffic.shared_out(total, np.array(weights))
+    assert shares.sum() == total
+    for share, weight in zip(shares.tolist(), weights, strict=True):
+        assert total * weight // sum(weights) <= share <= total * weight // sum(weights) + 1
+        assert weight or not share
+
+
+BOARDS: dict[str, dict[str, Any]] = {
+    "board48": {"topology": "board48", "width": 8, "height": 8},
+    "board_torus": {
+        "topology": "board_torus", "width": 12, "height": 12, "vcs": 2, "board_hop_cycles": 40,
+    },
+    "special": {"special": (SpecialLink(0, 0, 50, 3), SpecialLink(0, 2, 50, 0))},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BOARDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_boards_and_special_links_are_run_and_priced(kind: str, seed: int) -> None:
+    chip, price = tiny_chip(), Constant(1e-12, 1e-12, 1e-12, "J", "assumed", "a test")
+    prices = {**chip.prices, "links[0]": price, "board_hop": price}
+    mesh = dataclasses.replace(chip.mesh, **BOARDS[kind])
+    results = random_run(seed, chip=dataclasses.replace(chip, mesh=mesh, prices=prices))
+    plainly = random_run(seed)
+    np.testing.assert_array_equal(results.activity.answers.spikes, plainly.activity.answers.spikes)
+    ran, actions = results.mesh, actions_of(results.chip)
+    column = dict(zip(actions, results.counters.by_core.sum(axis=0).tolist(), strict=True))
+    assert set(results.mapping.placement) <= set(mesh.working_cores)
+    assert column["board_hop"] == int((ran.link_flits[:, :-1] * between_boards(mesh)).sum())
+    assert ("links[0]" in column) == bool(mesh.special)
+    if mesh.special:
+        assert column["links[0]"] == ran.link_flits[0, 0]
+        assert ran.link_flits[0, 0] + ran.link_flits[0, 2] > 0
+        assert ran.latency_sum > plainly.mesh.latency_sum
+        assert results.bill.shares.get("mesh.links[0].energy", 0) >= 0
+    summary = summarise(results)
+    for action in ("board_hop", "links[0]"):
+        assert (action in summary["energy_by_action"]) == bool(column.get(action))
+
+
+def between_boards(mesh: Any) -> Any:
+    """Which links join two boards, from the corners of all boards of a machine."""
+    crosses = np.zeros((mesh.routers, mesh.links), bool)
+    if mesh.topology != "board_torus":
+        return crosses
+    corners = [(x, y) for y in range(12) for x in range(0, 12, 4) if (x + y) % 12 == 0]
+    board = {}
+    for number, (x0, y0) in enumerate(corners):
+        for y in range(8):
+            for x in range(max(0, y - 3), min(8, y + 5)):
+                board[(x0 + x) % 12, (y0 + y) % 12] = number
+    for (x, y), number in board.items():
+        for port, (dx, dy) in enumerate(mesh.steps):
+            crosses[y * 12 + x, port] = board[(x + dx) % 12, (y + dy) % 12] != number
+    return crosses

@@ -3,21 +3,21 @@
 A population whose whole fan-in fits a core is cut into blocks of neurons (``whole`` slices).
 Where the fan-in exceeds a core, the axons are cut into equal parts, each part with its own blocks
 of neurons (``dendrite`` slices), and the neurons themselves live on ``soma`` slices that add the
-partial sums.
+partial sums.  How a convolution is cut is in `windows`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from chipsim.chip import Chip
 from chipsim.cores.crossbar import Shape, ceil_div
 from chipsim.errors import DoesNotFitError, InputError
 from chipsim.mapping.memory import overruns
 from chipsim.mapping.model import Axons, Partition, Role, Slice
-from chipsim.mapping.partition import words
+from chipsim.mapping.partition import windows, words
+from chipsim.mapping.partition.runs import axon_range, evenly
 from chipsim.mapping.shapes import axons_of, shape_for
 from chipsim.network import Input, Network, PlasticityMode, Population
 
@@ -47,28 +47,17 @@ def partition(network: Network, chip: Chip, plasticity: PlasticityMode) -> Parti
     for population in network.populations:
         if not isinstance(population.model, Input):
             sizer = _Sizer(network, chip, plasticity, population)
-            cut = sizer.choose()
-            slices += _slices(sizer, cut, first_index=len(slices))
-            reasons.append(_reason(sizer, cut))
+            if windows.is_convolutional(network, population):
+                tiles = windows.choose(sizer)
+                pieces, owned = _tile_pieces(sizer, tiles), tiles.soma_block or tiles.tiles[0].count
+                reasons.append(windows.reason(sizer, tiles))
+            else:
+                cut = sizer.choose()
+                pieces, owned = _pieces(sizer, cut), cut.soma_block or cut.blocks[0]
+                reasons.append(_reason(sizer, cut))
+            _refuse_split_softmax(sizer, owned)
+            slices += _slices(sizer, pieces, first_index=len(slices))
     return Partition(tuple(slices), tuple(reasons))
-
-
-def evenly(total: int, parts: int) -> tuple[tuple[int, int], ...]:
-    """Cut ``total`` into ``parts`` runs ``(first, count)`` whose counts differ by at most one."""
-    edges = [total * part // parts for part in range(parts + 1)]
-    return tuple((a, b - a) for a, b in pairwise(edges))
-
-
-def axon_range(axons: Sequence[Axons], first: int, count: int) -> tuple[Axons, ...]:
-    """Return the axons ``first .. first+count-1`` of concatenated runs, as runs."""
-    runs = []
-    start = 0
-    for run in axons:
-        low, high = max(first, start), min(first + count, start + run.count)
-        if low < high:
-            runs.append(Axons(run.projection, run.first + low - start, high - low))
-        start += run.count
-    return tuple(runs)
 
 
 class _Sizer:
@@ -163,23 +152,52 @@ class _Sizer:
                 )
 
 
-def _slices(sizer: _Sizer, cut: _Cut, first_index: int) -> list[Slice]:
-    name, size = sizer.population.name, sizer.population.size
-    pieces: list[tuple[Role, int, int, tuple[Axons, ...]]] = []
+_Piece = tuple[Role, int, int, tuple[Axons, ...]]
+"""A slice to be: its role, first neuron, number of neurons, axons."""
+
+
+def _pieces(sizer: _Sizer, cut: _Cut) -> list[_Piece]:
+    size = sizer.population.size
+    pieces: list[_Piece] = []
     role: Role = "dendrite" if cut.soma_block else "whole"
     for axons, block in zip(cut.parts, cut.blocks, strict=True):
         pieces += [(role, *run, axons) for run in evenly(size, ceil_div(size, block))]
-    if cut.soma_block:
-        runs = evenly(size, ceil_div(size, cut.soma_block))
-        pieces += [("soma", *run, ()) for run in runs]
+    return pieces + _soma_pieces(size, cut.soma_block)
+
+
+def _tile_pieces(sizer: _Sizer, cut: windows.Cut) -> list[_Piece]:
+    role: Role = "dendrite" if cut.soma_block else "whole"
+    pieces: list[_Piece] = [
+        (role, tile.first, tile.count, axons) for tile in cut.tiles for axons in tile.parts
+    ]
+    return pieces + _soma_pieces(sizer.population.size, cut.soma_block)
+
+
+def _soma_pieces(size: int, block: int) -> list[_Piece]:
+    if not block:
+        return []
+    return [("soma", *run, ()) for run in evenly(size, ceil_div(size, block))]
+
+
+def _slices(sizer: _Sizer, pieces: list[_Piece], first_index: int) -> list[Slice]:
+    name = sizer.population.name
     # Stable: the parts of one block and their soma get neighbouring indices, so cores.
-    pieces.sort(key=lambda piece: piece[1])
+    pieces = sorted(pieces, key=lambda piece: piece[1])
     return [
         Slice(
             index, name, role, first, count, axons, bool(axons) and sizer.shape(role, axons).plastic
         )
         for index, (role, first, count, axons) in enumerate(pieces, first_index)
     ]
+
+
+def _refuse_split_softmax(sizer: _Sizer, owned: int) -> None:
+    """Raise DoesNotFitError if a softmax would need the potentials of several cores."""
+    if owned < sizer.population.size and sizer.shape("soma", ()).softmax:
+        raise DoesNotFitError(
+            f"{sizer.population.name}: softmax needs all {sizer.population.size} neurons on one "
+            f"core, which holds {owned} of them"
+        )
 
 
 def _reason(sizer: _Sizer, cut: _Cut) -> str:

@@ -21,7 +21,7 @@ def block_reason(chip: Chip, shape: Shape, block: int, size: int, noun: str = "n
     fit = "fits" if block == 1 else "fit"
     if block >= size:
         return f"all {block} {noun} fit a core" if size > 1 else f"its {one} fits a core"
-    return f"{block} {one} {fit} a core because {_binding(chip, replace(shape, count=block + 1))}"
+    return f"{block} {one} {fit} a core because {binding(chip, replace(shape, count=block + 1))}"
 
 
 def split_reason(chip: Chip, shape: Shape) -> str:
@@ -37,13 +37,15 @@ def _first_exceeded(chip: Chip, shape: Shape) -> str:
     return next(name for name, check in CHECKS.items() if check(chip, shape).exceeded)
 
 
-def _binding(chip: Chip, shape: Shape) -> str:
+def binding(chip: Chip, shape: Shape) -> str:
+    """Say which budget a shape exceeds that is just too large."""
     budget = _first_exceeded(chip, shape)
     use = CHECKS[budget](chip, shape)
     if budget == "columns" and shape.integrates:
         arithmetic = chip.core.arithmetic
         traces = f" and {arithmetic.trace_bits}-bit traces" if shape.plastic else ""
-        columns = crossbar.columns_per_synapse(chip.core, shape.plastic)
+        traces += " with factors" if shape.factor == "matrix" else ""
+        columns = crossbar.columns_per_synapse(chip.core, shape)
         return (
             f"{arithmetic.weight_bits}-bit weights{traces} take {columns} of "
             f"{chip.core.columns} columns a synapse"
