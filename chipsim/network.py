@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from chipsim.connectivity import Convolution, Sparse
 from chipsim.plasticity import Eprop, FloatArray, HybridPlasticity, PairSTDP
 
+ReadoutKind = Literal["spike_count", "first_spike", "membrane"]
+"""How the readout answers; see `Network`."""
+
 PlasticityMode = Literal["running", "frozen", "off"]
 """Plastic synapses learn, stay at their stored trace, or have none (`quantise.plasticity_mode`)."""
 
@@ -125,7 +128,9 @@ class Network:
 
     ``steps`` is the number of steps of one sample.  ``readout`` names the population whose
     answer counts and ``readout_kind`` how: ``"spike_count"`` (most spikes; ties go to the higher
-    final membrane potential, then the lower index) or ``"membrane"`` (highest final ``u``).
+    final membrane potential, then the lower index), ``"first_spike"`` (rank order: the neuron that
+    fires first; ties go to the higher ``u`` of that step, before reset, then the lower index; the
+    highest final ``u`` if none fires) or ``"membrane"`` (highest final ``u``).
     ``learning`` is a rule of the whole network.
     """
 
@@ -134,7 +139,7 @@ class Network:
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     readout: str
-    readout_kind: Literal["spike_count", "membrane"] = "spike_count"
+    readout_kind: ReadoutKind = "spike_count"
     notes: tuple[str, ...] = field(default=())
     learning: Eprop | None = None
 

@@ -194,6 +194,7 @@ def simulate_on_processors(
         mapping=mapping,
         labels=trace.labels,
         activity=activity,
+        task=given.learning.task if given.learning and activity.error is not None else None,
         reference=reference,
         reference_error=errors,
         bill=price_run(chip, mapping, activity),

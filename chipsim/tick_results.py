@@ -37,6 +37,8 @@ class TickResults:
     """The products of the steps of `chipsim.pipeline` for a chip of processors, in their order.
 
     ``network`` is the network in the plasticity mode that ran; ``labels (samples,)`` or None;
+    ``task`` is what its learning rule asks, classification or regression, where the trace says
+    what is right, else None;
     ``reference`` the float run of the same samples with plasticity off, or None where the float
     network knows no such connectivity; ``reference_error (samples,)`` its readout's, as
     ``activity.error``.
@@ -49,6 +51,7 @@ class TickResults:
     mapping: ProcessorMapping
     labels: NDArray[np.int64] | None
     activity: TickActivity
+    task: str | None
     reference: Answers | None
     reference_error: NDArray[np.float64] | None
     bill: ProcessorBill

@@ -126,6 +126,11 @@ def random_network(rng: np.random.Generator) -> Network:
     )
 
 
+def random_rank_order(rng: np.random.Generator) -> Network:
+    """As `random_network`, the readout's first spike deciding."""
+    return replace(random_network(rng), readout_kind="first_spike")
+
+
 def random_variants(rng: np.random.Generator) -> Network:
     """As `random_network`, with any variant of plasticity and some graded populations."""
     network = random_network(rng)

@@ -96,7 +96,10 @@ class Faultless:
 
 
 def run_fixed(fixed, values, seed=0, first_sample=0, faults=Faultless()):  # noqa: B008
-    """Return (spikes (S, T, neurons), final potentials of the readout (S, n)), both lists."""
+    """Return (spikes (S, T, neurons), potentials of the readout (S, n)), both lists.
+
+    The final ones or, where the first spike decides, those of that step.
+    """
     rounder = Rounder(fixed.arithmetic.rounding, seed)
     all_spikes, potentials = [], []
     traces = {}
@@ -107,9 +110,9 @@ def run_fixed(fixed, values, seed=0, first_sample=0, faults=Faultless()):  # noq
                 traces[j.name] = [[int(h) for h in row] for row in rule.initial]
             elif rule and (not rule.carried or n == 0):
                 traces[j.name] = [[0] * j.n_post for _ in range(j.n_pre)]
-        spikes, u = _run_sample(fixed, values[n], rounder, first_sample + n, traces, faults)
+        spikes, potential = _run_sample(fixed, values[n], rounder, first_sample + n, traces, faults)
         all_spikes.append(spikes)
-        potentials.append(u[fixed.readout])
+        potentials.append(potential)
     return all_spikes, potentials
 
 
@@ -140,7 +143,7 @@ def _run_sample(fixed, values, rounder, sample, traces, faults):
             if j.plasticity:
                 channels += 1
                 rule_of[j.name] = len(rule_of)
-    out = []
+    out, answer = [], None
     for t in range(fixed.steps):
         now = {}
         at = 0
@@ -216,7 +219,9 @@ def _run_sample(fixed, values, rounder, sample, traces, faults):
                     _learn(j, activity(j), u[p.name], traces[j.name], rounder, key, arith, faults)
             faults.flip(p, u[p.name], traces, sample, t)
         out.append([s for p in pops for s in fired[p.name]])
-    return out, u
+        if fixed.readout_kind == "first_spike" and any(fired[fixed.readout]) and answer is None:
+            answer = list(u[fixed.readout])
+    return out, u[fixed.readout] if answer is None else answer
 
 
 def _posts(rule, u, rounder, key):
@@ -263,7 +268,7 @@ def _learn(projection, x, u, trace, rounder, key, arith, faults):
 
 
 def run_float(network: Network, values: np.ndarray):
-    """Return (spikes, final readout potentials) of the float equations in double precision."""
+    """Return (spikes, readout potentials) of the float equations, as `run_fixed`, in doubles."""
     spikes, potentials = [], []
     h = {}
     for number, sample in enumerate(values):
@@ -272,9 +277,9 @@ def run_float(network: Network, values: np.ndarray):
             if rule and (number == 0 or rule.state == "reset"):
                 stored = rule.stored_trace if rule.state == "carried" else None
                 h[p.name] = np.zeros(p.weight.T.shape) if stored is None else stored.astype(float)
-        rows, u = _float_sample(network, sample, h)
+        rows, potential = _float_sample(network, sample, h)
         spikes.append(rows)
-        potentials.append(u[network.readout])
+        potentials.append(potential)
     return np.array(spikes), np.array(potentials)
 
 
@@ -286,7 +291,7 @@ def _float_sample(network, sample, h):
         p.name: unrolled(p.weight, p.connectivity).T if p.connectivity else p.weight
         for p in network.projections
     }
-    history, rows = [], []
+    history, rows, answer = [], [], None
     for t in range(network.steps):
         now, at = {}, 0
         for p in network.populations:
@@ -326,7 +331,9 @@ def _float_sample(network, sample, h):
                     update if rule.clamp is None else np.clip(update, -rule.clamp, rule.clamp)
                 )
         rows.append(np.concatenate([s[name] for name in u]))
-    return rows, u
+        if network.readout_kind == "first_spike" and s[network.readout].any() and answer is None:
+            answer = u[network.readout].copy()
+    return rows, u[network.readout] if answer is None else answer
 
 
 def _float_post(rule, u, theta):

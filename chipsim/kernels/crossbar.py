@@ -18,6 +18,7 @@ from chipsim.kernels.integers import add32, limit, mul32, round_shift, shift32, 
 from chipsim.kernels.layout import SUBTRACT, TRUNCATE, ZERO, Axons, State
 from chipsim.kernels.lazy_decay import catch_up, finish
 from chipsim.kernels.plasticity import learn
+from chipsim.kernels.readout import keep_potential
 
 FULL_RISE = 2**31 - 1
 """Where the state of an adaptive threshold saturates."""
@@ -293,6 +294,7 @@ def run_samples(program: Any, values: Any, first_sample: int, memory: Any, outco
         state.waiting[:] = 0
         state.activity[:] = 0
         _forget(program, state)
+        decided, potential = False, outcome.potential[n]
         for t in range(steps):
             now = values[n, min(t, values.shape[1] - 1)]
             state.activity[t % f.slots, : f.inputs] = now
@@ -301,6 +303,8 @@ def run_samples(program: Any, values: Any, first_sample: int, memory: Any, outco
                 if program.faults[0].flip_membrane != 0:
                     flip_state(program, p, first_sample + n, t, state)
             outcome.spikes[n, t] = state.spikes
+            decided = keep_potential(
+                f.first_spike != 0, decided, readout.first, state.u, state.spikes, potential
+            )
         if f.lazy != 0:
             finish(program, first_sample + n, steps, state, outcome.decays[n, steps - 1])
-        outcome.potential[n] = state.u[readout.first : readout.first + readout.size]

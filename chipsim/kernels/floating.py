@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.layout import LINEAR, SOFTMAX, SUBTRACT, ZERO
+from chipsim.kernels.readout import keep_potential
 
 SPIKING, TANH_OUTPUT, RELU_OUTPUT, LINEAR_OUTPUT = 0, 1, 2, 3
 
@@ -82,7 +83,8 @@ class FloatProjections(NamedTuple):
 class FloatProgram(NamedTuple):
     """A network ready to run in single precision.
 
-    ``factor`` is that of each trace, in its place, or empty if none has one.
+    ``factor`` is that of each trace, in its place, or empty if none has one; ``first_spike`` says
+    that the first spike of the readout decides.
     """
 
     populations: FloatPopulations
@@ -97,6 +99,7 @@ class FloatProgram(NamedTuple):
     slots: int
     traces: int
     readout: int
+    first_spike: bool
 
 
 @inlined
@@ -261,8 +264,8 @@ def run_float(
 ) -> None:
     """Run every sample from rest.
 
-    ``values (S, T or 1, inputs)`` float32; fills ``all_spikes (S, T, neurons)`` uint8 and the final
-    membrane of the readout population, ``potential (S, readout neurons)``.  ``trace`` and ``live``
+    ``values (S, T or 1, inputs)`` float32; fills ``all_spikes (S, T, neurons)`` uint8 and the
+    membrane of the readout at the end or its first spike, ``potential (S, readout neurons)``.  ``trace`` and ``live``
     (by axon: not all zero) are the plastic state; what is carried comes from and stays in them.
     """
     pops, projections = program.populations, program.projections
@@ -272,6 +275,7 @@ def run_float(
     spikes = np.zeros(program.neurons, np.uint8)
     slow = (np.zeros(program.neurons, np.float32), np.zeros(program.neurons, np.int64))
     activity = np.zeros((program.slots, program.inputs + program.neurons), np.float32)
+    start = pops.first[program.readout]
     for n in range(values.shape[0]):
         u[:] = 0.0
         spikes[:] = 0
@@ -279,6 +283,7 @@ def run_float(
         slow[1][:] = 0
         activity[:] = 0.0
         _forget(program, trace, live)
+        decided = False
         for t in range(all_spikes.shape[1]):
             now = activity[t % program.slots]
             now[: program.inputs] = values[n, min(t, values.shape[1] - 1)]
@@ -299,5 +304,6 @@ def run_float(
                         _learn(program, j, t, size, source, trace, live, post)
                 _output(program, p, u, spikes, now)
             all_spikes[n, t] = spikes
-        start, size = pops.first[program.readout], pops.size[program.readout]
-        potential[n] = u[start : start + size]
+            decided = keep_potential(
+                program.first_spike, decided, start, u, spikes, potential[n]
+            )

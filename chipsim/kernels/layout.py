@@ -56,9 +56,9 @@ first places in the arrays of that name.  ``counted``: traces can meet the clamp
 FORMATS = _record(
     "accumulator_bits", "membrane_bits", "decay_bits", "trace_decay_bits", "rounding", "wrap",
     "seed", "inputs", "neurons", "slots", "sums", "axons", "traces", "readout", "stride",
-    "trace_rounding", "lazy",
+    "trace_rounding", "lazy", "first_spike",
 )  # fmt: skip
-"""Chip-wide arithmetic, and the sizes of the state."""
+"""Chip-wide arithmetic, the sizes of the state, and whether the first spike of the readout decides."""
 
 FAULTS = _record("drop", "flip_membrane", "flip_trace", "trace_bits", "held")
 """Faults of the hardware: the probability, in units of 2**-53, that a packet does not reach a core,
@@ -162,7 +162,8 @@ class Outcome(NamedTuple):
     ``spikes (S, T, neurons)``, 1 too where a graded neuron sends a number other than 0; ``active
     (S, T, runs)`` axons with input; ``learning (S, T, runs)`` axons with a non-zero pre-factor;
     ``decays (S, T, runs)`` decays of an axon's traces that were put off and made up for (of length
-    0 unless lazy); ``potential (S, readout neurons)`` final membrane; ``saturated (populations,)``
+    0 unless lazy); ``potential (S, readout neurons)`` its membrane at the end or, where
+    the first spike decides, in that step; ``saturated (populations,)``
     membrane updates that overflowed; ``clamped (rules,)`` trace updates that met the clamp.
     """
 

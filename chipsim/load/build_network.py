@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from chipsim.config import Section
 from chipsim.load.build_convolution import channel_bias, check_maps, convolution
@@ -19,6 +19,7 @@ from chipsim.network import (
     Network,
     Population,
     Projection,
+    ReadoutKind,
     evaluation_order,
 )
 from chipsim.yaml_tree import hint, shown
@@ -45,8 +46,8 @@ def build_network(root: Section, tensors: Tensors, default_name: str) -> Network
     output = _reference(readout, "population", populations)
     if isinstance(output.model, Input):
         raise readout.error("population", f"{output.name} is an input; it gives no answer")
-    kind = readout.choice("kind", ("spike_count", "membrane"), default="spike_count")
-    if isinstance(output.model, Graded) and kind == "spike_count":
+    kind = readout.choice("kind", get_args(ReadoutKind), default="spike_count")
+    if isinstance(output.model, Graded) and kind != "membrane":
         raise readout.error("kind", f"{output.name} is graded and does not spike; use membrane")
     network = Network(
         name=name,
@@ -54,7 +55,7 @@ def build_network(root: Section, tensors: Tensors, default_name: str) -> Network
         populations=tuple(populations.values()),
         projections=projections,
         readout=output.name,
-        readout_kind=cast(Literal["spike_count", "membrane"], kind),
+        readout_kind=cast(ReadoutKind, kind),
         notes=tuple(notes),
         learning=read_learning(root, tensors, populations, {p.name: p for p in projections}, steps),
     )

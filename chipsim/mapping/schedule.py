@@ -93,6 +93,15 @@ def latency_phases(schedule: Schedule, steps: int) -> int:
     return (steps - 1) * schedule.interval + schedule.depth
 
 
+def phases_with_early_exit(schedule: Schedule, steps: int, decided: int) -> int:
+    """Phases between the starts of two samples where the first is decided in step ``decided``.
+
+    The second one enters in the phase after that step's readout, or after the first one's last
+    step, whichever is earlier.
+    """
+    return min(1 + latency_phases(schedule, decided), phases_per_sample(schedule, steps))
+
+
 def precedence(
     network: Network, chip: Chip, slices: Sequence[Slice], shapes: Sequence[Shape]
 ) -> tuple[Edge, ...]:

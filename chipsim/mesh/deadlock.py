@@ -9,11 +9,11 @@ each packet goes on in ever higher ones, as dimension order (with datelines on r
 of adaptive routing do. Suppose the mesh stands still, and take the highest channel c with flits in
 it: the packet P in front there waits for none that is full, since all higher ones are empty. So it
 waits for one, c', that a packet Q holds: Q's tail has not gone through c', and the flit of Q that
-is next for c' has not come to the channel d in which Q is first at this router, or it would go. Has d room for it? If Q leaves by one link, d is empty: what came has gone on. If Q
-forks, the flits before it wait in d for other branches: less than the whole of Q, and of no other
-packet. So **if the whole of Q fits a channel, d has room**; the same then holds of the channel
-before d, back to the source, which sends: a contradiction. Branches to cores do not count, for
-nobody holds a core.
+is next for c' has not come to the channel d in which Q is first at this router, or it would go. Has
+d room for it? If Q leaves by one link, d is empty: what came has gone on. If Q forks, the flits
+before it wait in d for other branches: less than the whole of Q, and of no other packet. So **if
+the whole of Q fits a channel, d has room**; the same then holds of the channel before d, back to
+the source, which sends: a contradiction. Branches to cores do not count, for nobody holds a core.
 
 If Q is longer than a channel, it can fill d for one branch while another waits: two such packets
 that fork at the same router, each with one of two links, block each other at once.

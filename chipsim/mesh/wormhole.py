@@ -1,7 +1,7 @@
 """Send packets of several flits over any topology with virtual channels: exact to the cycle.
 
-`chipsim.mesh.engine` does the same, three to five times faster, for packets of one flit on a mesh
-with one channel a link.
+`chipsim.mesh.engine` does the same, about twice as fast, for packets of one flit on a mesh with one
+channel a link.
 """
 
 from __future__ import annotations

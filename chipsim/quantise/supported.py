@@ -12,7 +12,7 @@ def check_supported(network: Network) -> None:
     for projection in network.projections:
         _check_projection(projection)
     graded = isinstance(network.population(network.readout).model, Graded)
-    if graded and network.readout_kind == "spike_count":
+    if graded and network.readout_kind != "membrane":
         raise InputError(
             f"readout {network.readout!r} is graded and does not spike; give readout.kind: membrane"
         )

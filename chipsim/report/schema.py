@@ -146,6 +146,18 @@ KEYS: tuple[Key, ...] = (
     Key("assumed.constants[].energy_share", "number", "fraction", "energy that rests on it"),
     Key("throughput_inferences_per_s", "number", "1/s", "inferences a second"),
     Key("latency_s", "number", "s", "from first input to the answer"),
+    Key(
+        "early_exit.mean_steps",
+        "number?",
+        "steps",
+        "until the readout first fires; null: it does not decide by first spike",
+    ),
+    Key(
+        "early_exit.inferences_per_s",
+        "number?",
+        "1/s",
+        "inferences a second if each stopped then; null: as above",
+    ),
     Key("bounded_by", "text", "", "what bounds throughput and latency"),
     Key("critical_core.core", "integer?", "", "the core with the longest work in any phase"),
     Key("critical_core.slice", "text", "", "its slice"),

@@ -8,9 +8,11 @@ import numpy as np
 
 import chipsim
 from chipsim.mapping.model import Slice
+from chipsim.mapping.schedule import phases_with_early_exit
 from chipsim.network import Graded, Input, Population
 from chipsim.report.arrays import core_busy_cycles
 from chipsim.report.bounds import bounded_by, critical_core, latency_cycles
+from chipsim.report.early_exit import early_exit
 from chipsim.report.schema import SCHEMA
 from chipsim.report.summary_energy import energy
 from chipsim.report.summary_quantisation import lost_decays, quantisation
@@ -42,6 +44,9 @@ def summarise(results: Results) -> dict[str, Any]:
         "accuracy": _accuracy(results),
         **energy(results),
         **_time(results),
+        "early_exit": early_exit(
+            results.network, results.activity.answers, lambda step: _seconds(results, step)
+        ),
         "synaptic_events_per_inference": results.per_inference(results.counters.synaptic_events),
         "spikes_per_inference": _spikes(results),
         "traffic": traffic(results),
@@ -163,6 +168,13 @@ def _time(results: Results) -> dict[str, Any]:
         "bounded_by": bounded_by(results),
         "critical_core": critical_core(results),
     }
+
+
+def _seconds(results: Results, decided: int) -> float:
+    """Return the time an inference holds the chip for if it stops in step ``decided``."""
+    schedule = results.mapping.schedule
+    phases = phases_with_early_exit(schedule, results.network.steps, decided)
+    return phases * results.phase_seconds
 
 
 def _spikes(results: Results) -> dict[str, float]:

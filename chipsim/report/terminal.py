@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chipsim.report.early_exit import early_exit_text
 from chipsim.report.numbers import (
     accuracies,
     accuracy,
@@ -159,6 +160,9 @@ def _speed(summary: Summary) -> Iterator[str]:
         f"({schedule['phases_per_step']} a step), {schedule['depth_phases']} deep"
     )
     yield f"bounded by {summary['bounded_by']}"
+    early = early_exit_text(summary)
+    if early:
+        yield early
 
 
 def _traffic(summary: Summary) -> Iterator[str]:

@@ -210,4 +210,5 @@ def _compile(network: Network) -> floating.FloatProgram:
         slots=1 + max((p.delay for p in network.projections), default=0),
         traces=sum(p.weight.size for p in ordered if p.plasticity),
         readout=[p.name for p in populations].index(network.readout),
+        first_spike=network.readout_kind == "first_spike",
     )

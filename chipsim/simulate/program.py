@@ -251,6 +251,7 @@ def _formats(fixed: FixedNetwork, seed: int, traces: int, stride: int) -> layout
                 stride,
                 _ROUNDINGS[_trace_rounding(arithmetic)],
                 int(arithmetic.trace_decay == "lazy"),
+                int(fixed.readout_kind == "first_spike"),
             )
         ],
     )

@@ -18,7 +18,8 @@ class Answers:
     """What the neurons did, by sample.
 
     ``spikes (samples, steps, neurons)`` uint8, neurons in the order of ``populations`` (of
-    ``sizes``); ``potential (samples, readout neurons)`` the final membrane of the readout.
+    ``sizes``); ``potential (samples, readout neurons)`` the membrane of the readout, before
+    reset, in the last step or, where its first spike decides, in that of `decision_steps`.
     """
 
     populations: tuple[str, ...]
@@ -37,13 +38,28 @@ def classes(answers: Answers, readout: str, kind: str) -> NDArray[np.int64]:
     """Return the class each sample is taken for, shape ``(samples,)``.
 
     ``spike_count``: most spikes, ties to the higher final potential, then the lower index;
-    ``membrane``: the highest final potential.
+    ``first_spike``: the first to fire, ties to the higher potential of that step, then the lower
+    index, and the highest final potential if none fires; ``membrane``: the highest final potential.
     """
     if kind == "membrane":
         return np.asarray(np.argmax(answers.potential, axis=1), np.int64)
-    counts = answers.of(readout).sum(axis=1, dtype=np.int64)
+    spikes = answers.of(readout)
+    if kind == "first_spike":
+        counts = spikes[np.arange(len(spikes)), decision_steps(answers, readout) - 1]
+    else:
+        counts = spikes.sum(axis=1, dtype=np.int64)
     leading = counts == counts.max(axis=1, keepdims=True)
     return np.asarray(np.argmax(np.where(leading, answers.potential, -np.inf), axis=1), np.int64)
+
+
+def decision_steps(answers: Answers, readout: str) -> NDArray[np.int64]:
+    """Return the step, from 1, in which the readout first fires, shape ``(samples,)``.
+
+    All steps where it never does.
+    """
+    fired = answers.of(readout).any(axis=2)
+    first = np.where(fired.any(axis=1), fired.argmax(axis=1) + 1, fired.shape[1])
+    return np.asarray(first, np.int64)
 
 
 def in_chunks(

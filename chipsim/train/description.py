@@ -21,7 +21,7 @@ Entry = dict[str, Any]
 def save_image_network(path: Path, net: Net, dynamics: Dynamics, trace: Path | None) -> None:
     """Write the description of the image network in the checkpoint ``path.stem``.
 
-    A chip runs all steps: its readout is the spike count, whatever that of the training.
+    The readout is that of the training.
     """
     populations, projections = _convolutions(net, dynamics)
     image: Entry = {"name": "image", "size": net.pixels, "model": "input", "kind": "graded"}
@@ -42,7 +42,7 @@ def save_image_network(path: Path, net: Net, dynamics: Dynamics, trace: Path | N
             lif("output", CLASSES, dynamics),
         ],
         "projections": [*projections, *fully],
-        "readout": {"population": "output", "kind": "spike_count"},
+        "readout": {"population": "output", "kind": dynamics.readout},
     }
     variant = "variant A" if dynamics == Dynamics() else "with the constants below"
     write(path, f"Hybrid plasticity, Wu et al. 2022, {variant}; written by `chipsim train hp`.",

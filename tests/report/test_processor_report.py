@@ -94,6 +94,12 @@ def test_learning_is_reported() -> None:
     check(json.loads(dump_json(summary)), arrays)
     assert summary["learning"]["samples"] == len(summary["learning"]["error"]) == 4
     assert summary["learning"]["updates"] == 2
+    batches = summary["learning"]["by_batch"]
+    assert [batch["samples"] for batch in batches] == [2, 2]
+    error = summary["learning"]["error"]
+    assert [batch["error"] for batch in batches] == [np.mean(error[:2]), np.mean(error[2:])]
+    assert summary["accuracy"]["chip"] == 1 - np.mean(error)
+    assert summary["accuracy"]["float"] == 1 - np.mean(summary["learning"]["float_error"])
     assert summary["traffic"]["by_kind"]["signal"]["packets"] == 4 * 15 * 2
     assert [row["cycles"] for row in summary["ticks"]["by_cost"]][-4:] == [68, 100, 180, 220]
     assert "eprop_synapse" in summary_text(summary)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import chipsim
 from chipsim.kernels.processor.layout import MEMBRANE, RING, WEIGHT
 from chipsim.network import Input, Population
+from chipsim.report.early_exit import early_exit
 from chipsim.report.processor.cores import core_rows
 from chipsim.report.processor.energy import energy
 from chipsim.report.processor.ticks import bounded_by, critical_core, ticks
@@ -51,10 +53,12 @@ def summarise(results: TickResults) -> dict[str, Any]:
         },
         "quantisation": _quantisation(results),
         "accuracy": _accuracy(results),
+        "error": _error(results),
         "learning": _learning(results),
         **energy(results),
         "throughput_inferences_per_s": 1.0 / sample_s,
         "latency_s": sample_s,
+        "early_exit": _early_exit(results),
         "bounded_by": bounded_by(results, critical),
         "critical_core": critical,
         "synaptic_events_per_inference": results.per_inference(events),
@@ -146,31 +150,67 @@ def _quantisation(results: TickResults) -> list[dict[str, Any]]:
 def _accuracy(results: TickResults) -> dict[str, float | None]:
     network = results.network
     found: dict[str, float | None] = {"float": None, "chip": None, "agreement": None}
-    learned = results.activity.learned
-    if learned is not None and network.learning is not None:
-        if network.learning.task == "classification":
-            found["chip"] = float(1.0 - learned.error.mean())
-        return found
     chip = classes(results.activity.answers, network.readout, network.readout_kind)
     if results.labels is not None:
         found["chip"] = float(np.mean(chip == results.labels))
     if results.reference is not None:
         ideal = classes(results.reference, network.readout, network.readout_kind)
-        found["agreement"] = float(np.mean(ideal == chip))
+        if results.activity.learned is None:
+            found["agreement"] = float(np.mean(ideal == chip))
         if results.labels is not None:
             found["float"] = float(np.mean(ideal == results.labels))
+    if results.task is not None:
+        right = results.task == "classification"
+        error = _error(results)
+        for name in ("chip", "float"):
+            mean = error[name]
+            found[name] = 1.0 - mean if right and mean is not None else None
     return found
+
+
+def _error(results: TickResults) -> dict[str, float | None]:
+    """Return the mean error of what a learning rule asks, on the chip and in still float."""
+    chip, reference = results.activity.error, results.reference_error
+    return {
+        "chip": None if chip is None else float(chip.mean()),
+        "float": None if reference is None else float(reference.mean()),
+    }
 
 
 def _learning(results: TickResults) -> dict[str, Any]:
     learned = results.activity.learned
     if learned is None:
-        return {"samples": 0, "updates": 0, "error": []}
+        return {"samples": 0, "updates": 0, "error": [], "float_error": [], "by_batch": []}
+    error, reference = _each(results.activity.error), _each(results.reference_error)
+    rule = results.network.learning
+    size = max(rule.batch, 1) if rule else 1
     return {
         "samples": results.samples,
         "updates": learned.updates,
-        "error": [float(value) for value in learned.error],
+        "error": error,
+        "float_error": reference,
+        "by_batch": [
+            {
+                "samples": len(error[at : at + size]),
+                "error": float(np.mean(error[at : at + size])),
+                "float_error": float(np.mean(reference[at : at + size])) if reference else None,
+            }
+            for at in range(0, len(error), size)
+        ],
     }
+
+
+def _each(errors: NDArray[np.float64] | None) -> list[float]:
+    return [] if errors is None else [float(value) for value in errors]
+
+
+def _early_exit(results: TickResults) -> dict[str, float | None]:
+    network, ticks_of_all = results.network, results.activity.layout.ticks
+    return early_exit(
+        network,
+        results.activity.answers,
+        lambda step: (ticks_of_all - network.steps + step) * results.chip.tick_s,
+    )
 
 
 def _spikes(results: TickResults) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chipsim.report.early_exit import early_exit_text
 from chipsim.report.numbers import (
     accuracy,
     by_value,
@@ -88,6 +89,9 @@ def learned(summary: Summary) -> Iterator[str]:
         f"{plural(learning['samples'], 'sample')}, {plural(learning['updates'], 'update')}: error "
         f"{first:.3g} in the first {count(part)}, {last:.3g} in the last"
     )
+    still = summary["error"]["float"]
+    if still is not None:
+        yield f"without learning, in float: {still:.3g}"
 
 
 def energy(summary: Summary) -> Iterator[str]:
@@ -126,6 +130,9 @@ def speed(summary: Summary) -> Iterator[str]:
     )
     events = summary["synaptic_events_per_inference"]
     yield f"{count(events)} synaptic events an inference"
+    early = early_exit_text(summary)
+    if early:
+        yield early
 
 
 def traffic(summary: Summary) -> Iterator[str]:
@@ -165,6 +172,10 @@ def answers(summary: Summary) -> Iterator[str]:
     parts = [f"{name} {accuracy(value)}" for name, value in known]
     if parts:
         yield ", ".join(parts)
+    error = summary["error"]
+    if found["chip"] is None and error["chip"] is not None:
+        beside = "" if error["float"] is None else f", float without learning {error['float']:.3g}"
+        yield f"error (normalised square) chip {error['chip']:.3g}{beside}"
     if found["agreement"] is not None:
         yield f"same answer as in float for {accuracy(found['agreement'])} of the samples"
 

@@ -91,10 +91,12 @@ def _spikes(
 ) -> Reals:
     """Return the spikes (steps, neurons) that one population sent."""
     if population in answers.populations:
-        return answers.of(population)[sample].astype(np.float64)
+        sent: Reals = answers.of(population)[sample].astype(np.float64)
+        return sent
     first = 0
     for source in network.populations:
         if source.name == population:
-            return trace.values[sample][:, first : first + source.size].astype(np.float64)
+            given: Reals = trace.values[sample][:, first : first + source.size].astype(np.float64)
+            return given
         first += source.size if isinstance(source.model, Input) else 0
     raise KeyError(population)

@@ -19,7 +19,15 @@ from chipsim.quantise.processor.targets import targets_of
 from chipsim.simulate.samples import Answers
 from chipsim.simulate.tick.judgement import error_of, has_targets, output_of
 from chipsim.simulate.tick.program import Layout
-from chipsim.simulate.tick.records import EARLY, LATE, OVERFLOWS, PACKETS_IN, Input, Int64
+from chipsim.simulate.tick.records import (
+    EARLY,
+    LATE,
+    OVERFLOWS,
+    PACKETS_IN,
+    Input,
+    Int64,
+    Written,
+)
 from chipsim.simulate.tick.runner import MeshKind, Runner
 from chipsim.simulate.tick.watch import Course, FirstSample
 
@@ -199,7 +207,8 @@ class _Job:
 
     def runner(self) -> Runner:
         """Return a machine at rest."""
-        outputs = self.readout.stop - self.readout.start if self.judged else 0
+        watched = self.judged or self.fixed.network.readout_kind == "first_spike"
+        outputs = self.readout.stop - self.readout.start if watched else 0
         return Runner(self.layout, self.fixed, self.mesh, outputs=outputs)
 
     def run(self, runner: Runner, sample: int, updates: bool) -> None:
@@ -212,12 +221,20 @@ class _Job:
             columns = written.raster[:, part.first : part.first + part.size]
             self.spikes[sample, :, first : first + part.size] = columns
             first += part.size
-        self.potential[sample] = runner.state.v[self.readout] / ONE
+        self.potential[sample] = self._potential(runner, written)
         rule = self.judge.learning
         if self.judged and rule is not None:
             output = output_of(self.judge, written.membrane / ONE)
             self.error[sample] = error_of(rule.task, output, given.target, given.asked)
         self.advance(1)
+
+    def _potential(self, runner: Runner, written: Written) -> NDArray[np.float64]:
+        """Return the readout's membranes that count (`Answers.potential`)."""
+        if self.fixed.network.readout_kind != "first_spike":
+            return np.asarray(runner.state.v[self.readout] / ONE)
+        fired = written.raster[:, self.readout].any(axis=1)
+        step = int(fired.argmax()) if fired.any() else -1
+        return np.asarray(written.membrane[step] / ONE)
 
     def given(self, sample: int) -> Input:
         """Return a sample's input spikes and what the readout shall say."""
