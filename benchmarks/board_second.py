@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from chipsim.kernels.processor.layout import FORMATS, ONE, POPULATION, Program
+from chipsim.kernels.processor.layout import FORMATS, ONE, POPULATION, Program, no_stdp
 from chipsim.load.chip_file import read_chip
 from chipsim.mapping.processor.model import CoreSlice, KeySpace, ProcessorMapping
 from chipsim.network import LIF, Network, Population
@@ -136,7 +136,7 @@ def build(
     network = Network("board", ticks, (Population("neurons", neurons, model),), (), "neurons")
     fixed = ProcessorNetwork(
         network, {"neurons": 0}, (ProcessorPopulation("neurons", 0, neurons, "lif", 2, (0, 0)),),
-        (projection,), program, None, None, np.zeros((0, 0), np.int32), None, (),  # type: ignore[arg-type]
+        (projection,), program, None, None, np.zeros((0, 0), np.int32), no_stdp(), (),  # type: ignore[arg-type]
     )  # fmt: skip
     keys = tuple(KeySpace(i, "spike", i << 9, 0xFFFFFE00, reached[i]) for i in range(len(slices)))
     mapping = ProcessorMapping(

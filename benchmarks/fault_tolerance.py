@@ -1,6 +1,7 @@
 """Accuracy against fault rate as a table, from the study of it.
 
-    chipsim study studies/hp_faults.yaml && python benchmarks/fault_tolerance.py runs/study-hp_faults
+    chipsim study studies/hp_faults.yaml
+    python benchmarks/fault_tolerance.py runs/study-hp_faults
 
 Prints Markdown: the mean over the seeds of the faults, and their least and greatest, in percent.
 """

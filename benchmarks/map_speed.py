@@ -19,12 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from chipsim.job import Choices
 from chipsim.load.chip_file import read_chip
 from chipsim.load.description import LoadedModel, read_model
 from chipsim.load.traces import first_samples, read_trace
 from chipsim.mapping.mapper import map_network
 from chipsim.network import LIF, Network, PlasticityMode, Trace
-from chipsim.pipeline import Choices, simulate
+from chipsim.pipeline import simulate
 from chipsim.quantise.plasticity_mode import in_mode
 from chipsim.quantise.quantise_network import quantise_network
 from chipsim.simulate.float_reference import input_values

@@ -9,7 +9,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-
 Index = NDArray[np.int64]
 Values = TypeVar("Values", bound=np.generic)
 

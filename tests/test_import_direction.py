@@ -41,9 +41,21 @@ MAY_IMPORT = {
     "energy": GROUND,
     "report": GROUND | PARTS | JOINED | {"energy"},
     "learning_cost": GROUND | PARTS | JOINED | ACCOUNT,
-    "pipeline": GROUND | READERS | PARTS | JOINED | ACCOUNT | {"learning_cost"},
-    "validation": GROUND | READERS | PARTS | JOINED | ACCOUNT | {"pipeline"},
-    "study": GROUND | READERS | PARTS | JOINED | ACCOUNT | {"learning_cost", "pipeline"},
+    "job": GROUND | PARTS | JOINED,
+    "pipeline_processors": GROUND | PARTS | JOINED | ACCOUNT | {"job"},
+    "pipeline": GROUND
+    | READERS
+    | PARTS
+    | JOINED
+    | ACCOUNT
+    | {"learning_cost", "job", "pipeline_processors"},
+    "validation": GROUND | READERS | PARTS | JOINED | ACCOUNT | {"job", "pipeline"},
+    "study": GROUND
+    | READERS
+    | PARTS
+    | JOINED
+    | ACCOUNT
+    | {"learning_cost", "job", "pipeline", "pipeline_processors"},
     "train": GROUND | READERS | {"kernels", "load", "quantise"},
 }
 """What each part of the house may know besides itself; ``cli`` and ``__main__`` may know all."""

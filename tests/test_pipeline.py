@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from chipsim.errors import DoesNotFitError, InputError
+from chipsim.job import Choices, Job
 from chipsim.load.traces import read_trace, write_trace
 from chipsim.mapping.mapping_file import write_mapping
 from chipsim.network import Trace
-from chipsim.pipeline import Choices, Job, run
+from chipsim.pipeline import run
 from chipsim.report.arrays import arrays_of
 from chipsim.report.run_folder import dump_json
 from chipsim.report.summary import summarise

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chipsim.job import Choices
 from chipsim.load.chip_file import read_chip
 from chipsim.load.description import read_model
 from chipsim.load.traces import check_trace, first_samples, read_trace
 from chipsim.mapping.mapper import map_network
 from chipsim.mapping.mapping_file import read_mapping
-from chipsim.pipeline import Choices, simulate
+from chipsim.pipeline import simulate
 from chipsim.simulate.samples import classes
 
 FOLDER = Path(__file__).parent.parent / "models"

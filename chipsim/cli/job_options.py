@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # network needs numpy, which the command line does without until it runs
+    from chipsim.job import Job
     from chipsim.network import PlasticityMode
-    from chipsim.pipeline import Job
 
 
 def positive(text: str) -> int:
@@ -90,7 +90,7 @@ def job_from(
 ) -> Job:
     """Return the job that the options of `add_simulation_options` and ``args.model`` describe."""
     from chipsim.faults.model import parse_faults
-    from chipsim.pipeline import Choices, Job
+    from chipsim.job import Choices, Job
 
     choices = Choices(
         plasticity=plasticity,

@@ -36,10 +36,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Simulate the forward passes, add what learning costs, print the table."""
     from chipsim.cli.progress import StderrProgress
+    from chipsim.job import load
     from chipsim.learning_cost.cost import LOCAL, METHODS, WEIGHTS_EVERY, learning_cost
     from chipsim.learning_cost.keys import as_dict
     from chipsim.learning_cost.table import text_table
-    from chipsim.pipeline import load, simulate_learning
+    from chipsim.pipeline import simulate_learning
     from chipsim.report.run_folder import dump_json
 
     job = job_from(args, placer=args.placer)

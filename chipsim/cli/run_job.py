@@ -10,9 +10,10 @@ import numpy as np
 
 from chipsim.cli.noc_packets import packet_arrays
 from chipsim.cli.progress import StderrProgress
+from chipsim.job import Job
 from chipsim.mapping.mapping_file import write_mapping
 from chipsim.mapping.processor import mapping_file as processor_mapping_file
-from chipsim.pipeline import Job, run
+from chipsim.pipeline import run
 from chipsim.report.arrays import arrays_of
 from chipsim.report.processor import summary as processor_summary
 from chipsim.report.processor import traffic as processor_traffic

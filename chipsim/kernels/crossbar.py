@@ -121,17 +121,21 @@ def _integrate(program: Any, s: int, state: Any, active: Any) -> None:
         run = runs[r]
         begin = program.projections[run.projection].first + run.projection + run.pre
         at = (begin, begin + run.count)
-        start = channels[run.channel].first
-        rows = (run.weight, part.stride, run.pre)
-        active[r] = _add_run(sums, start, part, rows, program.weights, state.active, at, buffer)
-        if run.trace >= 0:
-            start = channels[run.trace_channel].first
-            rule = program.rules[program.projections[run.projection].rule]
-            if rule.factored != 0:
-                _add_factored_run(program, start, part, run, rule.factor_shift, state, at)
-                continue
-            rows = (run.trace, part.stride, run.pre)
-            _add_run(sums, start, part, rows, state.trace, state.plastic, at, buffer)
+        rule = program.projections[run.projection].rule
+        factored = run.trace >= 0 and program.rules[rule].factored != 0
+        # One call for both tables: a second would be compiled a second time.
+        for kind in range(2 if run.trace >= 0 and not factored else 1):
+            plastic = kind != 0
+            start = channels[run.trace_channel if plastic else run.channel].first
+            rows = (run.trace if plastic else run.weight, part.stride, run.pre)
+            table = state.trace if plastic else program.weights
+            axons = state.plastic if plastic else state.active
+            count = _add_run(sums, start, part, rows, table, axons, at, buffer)
+            if not plastic:
+                active[r] = count
+        if factored:
+            start, shift = channels[run.trace_channel].first, program.rules[rule].factor_shift
+            _add_factored_run(program, start, part, run, shift, state, at)
 
 
 @inlined

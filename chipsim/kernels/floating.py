@@ -265,8 +265,9 @@ def run_float(
     """Run every sample from rest.
 
     ``values (S, T or 1, inputs)`` float32; fills ``all_spikes (S, T, neurons)`` uint8 and the
-    membrane of the readout at the end or its first spike, ``potential (S, readout neurons)``.  ``trace`` and ``live``
-    (by axon: not all zero) are the plastic state; what is carried comes from and stays in them.
+    membrane of the readout at the end or its first spike, ``potential (S, readout neurons)``.
+    ``trace`` and ``live`` (by axon: not all zero) are the plastic state; what is carried comes
+    from and stays in them.
     """
     pops, projections = program.populations, program.projections
     current = np.zeros(pops.size.max(), np.float32)
@@ -304,6 +305,4 @@ def run_float(
                         _learn(program, j, t, size, source, trace, live, post)
                 _output(program, p, u, spikes, now)
             all_spikes[n, t] = spikes
-            decided = keep_potential(
-                program.first_spike, decided, start, u, spikes, potential[n]
-            )
+            decided = keep_potential(program.first_spike, decided, start, u, spikes, potential[n])

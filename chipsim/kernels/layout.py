@@ -58,7 +58,7 @@ FORMATS = _record(
     "seed", "inputs", "neurons", "slots", "sums", "axons", "traces", "readout", "stride",
     "trace_rounding", "lazy", "first_spike",
 )  # fmt: skip
-"""Chip-wide arithmetic, the sizes of the state, and whether the first spike of the readout decides."""
+"""Chip-wide arithmetic, the sizes of the state, and whether the readout's first spike decides."""
 
 FAULTS = _record("drop", "flip_membrane", "flip_trace", "trace_bits", "held")
 """Faults of the hardware: the probability, in units of 2**-53, that a packet does not reach a core,

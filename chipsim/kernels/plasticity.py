@@ -7,9 +7,13 @@ for later in `chipsim.kernels.lazy_decay`.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from chipsim.kernels.compiled import inlined
 from chipsim.kernels.faults import hear_factors, lost_axon
@@ -20,6 +24,39 @@ from chipsim.kernels.post_factors import post_factors
 RATE, ATTENUATE, DECAY, UPDATE = 3, 4, 6, 7
 """What a rounding is for (`chipsim.kernels.crossbar` and `post_factors` have more): part of its
 noise's key."""
+
+_WORD, _COUNT = ir.IntType(16), ir.IntType(32)
+_SHORT = types.int16
+
+
+def _call(builder: Any, name: str, arguments: Any) -> Any:
+    kind = ir.FunctionType(_WORD, [a.type for a in arguments])
+    function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    return builder.call(function, arguments)
+
+
+def _typed_product(_typing_context: Any, a: Any, b: Any, shift: Any, up: Any) -> Any:
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        x, y, by, half = arguments
+        # Widened factors would be hoisted out of the loop and every row pay for narrowing them.
+        upper = _call(builder, "llvm.smul.fix.i16", (x, y, ir.Constant(_COUNT, 15)))
+        return builder.ashr(builder.add(builder.ashr(upper, by), half), ir.Constant(_WORD, 1))
+
+    return _SHORT(_SHORT, _SHORT, _SHORT, _SHORT), code
+
+
+def _typed_sum(_typing_context: Any, a: Any, b: Any) -> Any:
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _call(builder, "llvm.sadd.sat.i16", arguments)
+
+    return _SHORT(_SHORT, _SHORT), code
+
+
+_product = cast(Callable[[Any, Any, Any, Any], Any], intrinsic(_typed_product))
+"""``a * b / 2**(16 + shift)`` in 16 bit, rounded to nearest (halves up) where ``up`` is 1, down
+where it is 0.  A factor of -32768 only beside one above -32767."""
+
+_saturated_sum = cast(Callable[[Any, Any], Any], intrinsic(_typed_sum))
 
 
 @inlined
@@ -57,7 +94,23 @@ def _learn_row(trace: Any, at: Any, post: Any, own: Any, pre: Any, fresh: bool, 
 
     ``own`` is the first neuron and their number.  A ``fresh`` row stands for zero.
     """
-    decay, decay_bits, update_shift, clamp, counted, rounding = rule
+    decay, decay_bits, update_shift, clamp, counted, _ = rule
+    # 16 bit hold minus the loss of a decay over 1/2, and most pre-factors scaled for shifts >= 16.
+    loss, widened = (decay << max(16 - decay_bits, 0)) - 65536, pre << max(16 - update_shift, 0)
+    if not fresh and decay_bits <= 16 and -32767 < loss <= 0 and abs(widened) < 32768:
+        _learn_row_narrow(trace, at, post, own, loss, widened, rule)
+    else:
+        _learn_row_wide(trace, at, post, own, pre, fresh, rule)
+    # Counted apart, and only where a trace can meet the clamp: counting inside the loop would keep
+    # it from being vectorised.
+    return _count_clamped(trace, at, own[1], clamp) if counted != 0 else 0
+
+
+@inlined
+def _learn_row_wide(
+    trace: Any, at: Any, post: Any, own: Any, pre: Any, fresh: bool, rule: Any
+) -> None:
+    decay, decay_bits, update_shift, clamp, _, rounding = rule
     nearest = rounding == NEAREST
     half_decay = np.int32((1 << (decay_bits - 1)) if nearest else 0)
     half_update = np.int32((1 << (update_shift - 1)) if nearest and update_shift > 0 else 0)
@@ -70,9 +123,23 @@ def _learn_row(trace: Any, at: Any, post: Any, own: Any, pre: Any, fresh: bool, 
         kept = shift32(add32(mul32(np.int32(trace[at + j]), rate), half_decay), bits)
         change = shift32(add32(mul32(np.int32(post[first + j]), pre), half_update), shift)
         trace[at + j] = np.int16(min(max(add32(kept, change), low), high))
-    # Counted apart, and only where a trace can meet the clamp: counting inside the loop would keep
-    # it from being vectorised.
-    return _count_clamped(trace, at, own[1], clamp) if counted != 0 else 0
+
+
+@inlined
+def _learn_row_narrow(
+    trace: Any, at: Any, post: Any, own: Any, loss: int, pre: int, rule: Any
+) -> None:
+    """Compute the same in 16 bit, ``H + H * loss / 2**16``: twice as many traces a vector."""
+    _, _, update_shift, clamp, _, rounding = rule
+    up, none = np.int16(rounding == NEAREST), np.int16(0)
+    rate, x, shift = np.int16(loss), np.int16(pre), np.int16(max(update_shift - 16, 0))
+    low, high = np.int16(-clamp), np.int16(clamp)
+    first = np.uint64(own[0])
+    for j in range(np.uint64(own[1])):
+        old = trace[at + j]
+        kept = _saturated_sum(old, _product(old, rate, none, up))
+        change = _product(post[first + j], x, shift, up)
+        trace[at + j] = min(max(_saturated_sum(kept, change), low), high)
 
 
 @inlined

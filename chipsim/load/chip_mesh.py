@@ -86,7 +86,7 @@ def _check_flow(section: Section, mesh: Mesh) -> None:
         raise section.error(
             "vcs" if section.has("vcs") else "topology",
             f"expected an even number of channels on a {mesh.topology} topology, got {mesh.vcs}: "
-            "packets change to the upper half behind the dateline, or they could block each other "
+            "packets that cross the dateline take the upper half, or they could block each other "
             "in a ring (deadlock)",
         )
     most = schema.MOST_CORES_PER_ROUTER[mesh.topology]

@@ -5,15 +5,17 @@ holds it, or because the buffer at its far end is full, so that it waits for the
 there. Nothing moves any more, so following these from any packet leads into a circle.
 
 **When none can close** (after Dally and Seitz 1987, who have no forks). Number the channels so that
-each packet goes on in ever higher ones, as dimension order (with datelines on rings) and the turns
-of adaptive routing do. Suppose the mesh stands still, and take the highest channel c with flits in
-it: the packet P in front there waits for none that is full, since all higher ones are empty. So it
-waits for one, c', that a packet Q holds: Q's tail has not gone through c', and the flit of Q that
-is next for c' has not come to the channel d in which Q is first at this router, or it would go. Has
-d room for it? If Q leaves by one link, d is empty: what came has gone on. If Q forks, the flits
-before it wait in d for other branches: less than the whole of Q, and of no other packet. So **if
-the whole of Q fits a channel, d has room**; the same then holds of the channel before d, back to
-the source, which sends: a contradiction. Branches to cores do not count, for nobody holds a core.
+each packet goes on in ever higher ones, as dimension order (on rings with the two halves of
+`chipsim.mesh.rings`, each of which leaves one link of a ring unused, so that the rest has a first
+and a last) and the turns of adaptive routing do. Suppose the mesh stands still, and take the
+highest channel c with flits in it: the packet P in front there waits for none that is full, since
+all higher ones are empty. So it waits for one, c', that a packet Q holds: Q's tail has not gone
+through c', and the flit of Q that is next for c' has not come to the channel d in which Q is first
+at this router, or it would go. Has d room for it? If Q leaves by one link, d is empty: what came
+has gone on. If Q forks, the flits before it wait in d for other branches: less than the whole of Q,
+and of no other packet. So **if the whole of Q fits a channel, d has room**; the same then holds of
+the channel before d, back to the source, which sends: a contradiction. Branches to cores do not
+count, for nobody holds a core.
 
 If Q is longer than a channel, it can fill d for one branch while another waits: two such packets
 that fork at the same router, each with one of two links, block each other at once.
@@ -24,6 +26,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from chipsim.chip import MESH_STEPS, STEP_NAMES, TRIANGLE_STEPS
+from chipsim.mesh.fabric import Int32
 from chipsim.mesh.wormhole_buffers import (
     HELD_SHIFT,
     PACKET_SHIFT,
@@ -59,8 +62,11 @@ class Wait(NamedTuple):
 class Standstill:
     """The state of a mesh in which nothing moves."""
 
-    def __init__(self, channels: Channels, sizes: Sizes, ways: Ways, state: State) -> None:
+    def __init__(
+        self, channels: Channels, sizes: Sizes, ways: Ways, state: State, tree: Int32
+    ) -> None:
         self.channels, self.sizes, self.ways, self.state = channels, sizes, ways, state
+        self.tree = tree
 
     def word(self, channel: Channel) -> int:
         """Return what the kernel keeps of a channel."""
@@ -122,8 +128,15 @@ class Standstill:
         if not self.sizes.rings:
             return range(vcs)
         came_by = 8 * channel.port + channel.lane
-        upper = int(self.ways.upper[8 * channel.router + output]) >> came_by & 1
-        return range(vcs // 2, vcs) if upper else range(vcs // 2)
+        straight = self.ways.straight.reshape(2, 8)[:, output] >> came_by & 1
+        if not straight.any():
+            flit = self.first_flit(channel)
+            assert flit is not None
+            tree = int(self.tree[flit >> PACKET_SHIFT & PACKETS - 1])
+            barred = self.ways.barred.reshape(2, -1, self.sizes.routers)[:, tree, channel.router]
+            straight = 1 - (barred >> output & 1)
+        half = vcs // 2
+        return range(0 if straight[0] else half, vcs if straight[1] else half)
 
     def wait(self, channel: Channel) -> Wait | None:
         """Return what the first flit of a channel waits for, None if nothing holds it up."""
@@ -161,9 +174,14 @@ class Standstill:
         return []
 
 
-def who_waits(channels: Channels, sizes: Sizes, ways: Ways, state: State, base: int) -> str:
-    """Return the circle of waiting packets in words; ``base`` is the phase's first packet."""
-    circle = Standstill(channels, sizes, ways, state).circle()
+def who_waits(
+    channels: Channels, sizes: Sizes, ways: Ways, state: State, tree: Int32, base: int
+) -> str:
+    """Return the circle of waiting packets in words; ``base`` is the phase's first packet.
+
+    ``tree`` (int32) is that of each packet of all phases.
+    """
+    circle = Standstill(channels, sizes, ways, state, tree[base:]).circle()
     steps = TRIANGLE_STEPS if channels.topology.links == len(TRIANGLE_STEPS) else MESH_STEPS
     width = channels.topology.width
     lines = []

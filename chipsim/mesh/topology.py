@@ -27,11 +27,12 @@ class Topology:
 
     ``leads`` (int32, (routers, ports)) has 8 * router + input port where an output leads, -1 for
     none.  ``axis`` (int8, (ports,)) numbers the dimension of each link port in routing order, a
-    number of its own for each local port.  ``dateline`` (bool, (routers, ports)) marks the one
-    link of each ring and direction after which packets change to the upper virtual channels;
-    it is all False where there are no rings.  ``way`` (uint8,
-    (2 height - 1, 2 width - 1)) is the link port to take by offset to the destination, the offset
-    (dy, dx) at ``[dy + height - 1, dx + width - 1]``; 255 means arrived.
+    number of its own for each local port.  ``dateline`` (bool, (routers, ports)) marks one link of
+    each ring and direction, ``opposite`` the one half-way around from it (`chipsim.mesh.rings` says
+    why); they are all False where there are no rings.  ``way`` (uint8,
+    (2, 2 height - 1, 2 width - 1)) is the link port to take, at even and at odd routers (x + y), by
+    offset to the destination, the offset (dy, dx) at ``[dy + height - 1, dx + width - 1]``; 255
+    means arrived.
     ``damaged`` says that routers or links are missing, so that ways are searched instead;
     ``broken`` lists the missing links (router, port), both directions.
     """
@@ -44,6 +45,7 @@ class Topology:
     leads: Int32
     axis: NDArray[np.int8]
     dateline: NDArray[np.bool_]
+    opposite: NDArray[np.bool_]
     way: Bytes
     damaged: bool = False
     broken: tuple[tuple[int, int], ...] = ()
@@ -104,7 +106,7 @@ def _build(
     router = np.arange(width * height)
     x, y = router % width, router // width
     leads = np.full((router.size, links + local_ports), -1, dtype=np.int32)
-    dateline = np.zeros(leads.shape, dtype=bool)
+    dateline, opposite = np.zeros((2, *leads.shape), dtype=bool)
     for port, (dx, dy) in enumerate(steps):
         inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < height)
         there = (y + dy) % height * width + (x + dx) % width
@@ -112,10 +114,11 @@ def _build(
         back = steps.index((-dx, -dy))
         leads[open_, port] = (8 * there + back)[open_]
         dateline[:, port] = _datelines(there, open_ & ~inside)
+        opposite[_half_way(there, dateline[:, port]), port] = True
     axes = [min(port, steps.index((-dx, -dy))) for port, (dx, dy) in enumerate(steps)]
     axis = np.array([*axes, *range(links, links + local_ports)], dtype=np.int8)
     way = _ways(width, height, steps, wraps)
-    return Topology(name, width, height, links, local_ports, leads, axis, dateline, way)
+    return Topology(name, width, height, links, local_ports, leads, axis, dateline, opposite, way)
 
 
 def _datelines(there: Int64, wraps: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -136,12 +139,33 @@ def _datelines(there: Int64, wraps: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return chosen
 
 
+def _half_way(there: Int64, dateline: NDArray[np.bool_]) -> list[int]:
+    """Return the routers whose link of one direction is half-way around from a dateline."""
+    following = there.tolist()
+    found = []
+    for start in np.flatnonzero(dateline).tolist():
+        ring = [start]
+        while following[ring[-1]] != start:
+            ring.append(following[ring[-1]])
+        found.append(ring[len(ring) // 2])
+    return found
+
+
 def _ways(width: int, height: int, steps: tuple[tuple[int, int], ...], wraps: bool) -> Bytes:
-    """Return the link port for each offset: uint8 (2 height - 1, 2 width - 1), 255 for arrived.
+    """Return `Topology.way`.
 
     The ways are shortest, axis by axis: x, then the diagonal where there is one, then y; of equally
-    short ways around a ring the positive one.
+    short ways around a ring the positive one, but on a torus without diagonals the negative one at
+    odd routers, so that both directions carry as much.  (With diagonals, ways that part at a tie
+    can meet again on another axis, and a tree of both leave dimension order.)
     """
+    return np.stack([_ways_at(width, height, steps, wraps, odd) for odd in (False, True)])
+
+
+def _ways_at(
+    width: int, height: int, steps: tuple[tuple[int, int], ...], wraps: bool, odd: bool
+) -> Bytes:
+    """Return the half of `_ways` for the even or the ``odd`` routers."""
     dy, dx = np.mgrid[1 - height : height, 1 - width : width]
     candidates = [(dx, dy)]
     if wraps:
@@ -153,7 +177,7 @@ def _ways(width: int, height: int, steps: tuple[tuple[int, int], ...], wraps: bo
         length = abs(a) + abs(b)
         if diagonal:
             length = length - np.where(a * b > 0, np.minimum(abs(a), abs(b)), 0)
-        better = length < best
+        better = (length <= best) if odd and not diagonal else (length < best)
         best_x, best_y = np.where(better, a, best_x), np.where(better, b, best_y)
         best = np.where(better, length, best)
     slant = np.zeros_like(best)
@@ -272,7 +296,11 @@ def port_ways(topology: Topology, destination: int) -> Int64:
     router = np.arange(topology.routers)
     dx = destination % topology.width - router % topology.width
     dy = destination // topology.width - router // topology.width
-    return topology.way[dy + topology.height - 1, dx + topology.width - 1].astype(np.int64)
+    odd = (router % topology.width + router // topology.width) & 1
+    found: Int64 = topology.way[odd, dy + topology.height - 1, dx + topology.width - 1].astype(
+        np.int64
+    )
+    return found
 
 
 def _searched_ways(topology: Topology, destination: int) -> Int64:

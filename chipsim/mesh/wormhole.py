@@ -109,7 +109,7 @@ def run_phases(
             if short.size:
                 phase = first + int(short[0])
                 base = int(packets.phase_ptr[phase])
-                waiting[phase] = who_waits(channels, sizes, ways, state, base)
+                waiting[phase] = who_waits(channels, sizes, ways, state, packets.tree, base)
                 break
         return passed(sizes, state)[:, : topology.ports]
 

@@ -20,7 +20,7 @@ from chipsim.mesh.wormhole_buffers import (
     first_from,
     look_at,
 )
-from chipsim.mesh.wormhole_choice import LEADS, byte, next_asking, turn_of, turned
+from chipsim.mesh.wormhole_choice import LEADS, byte, mask_at, next_asking, turn_of, turned
 from chipsim.mesh.wormhole_records import (
     HEAD_TURN_BITS,
     HEAD_TURNS,
@@ -66,6 +66,27 @@ def hold(sizes: Sizes, state: State, router: int, output: int, lane: int, bit: i
 
 
 @inlined
+def fitting(
+    sizes: Sizes, ways: Ways, state: State, load: Load, base: int, router: int, output: int,
+    heads: int, half: int,
+) -> int:  # fmt: skip
+    """Return those of ``heads`` that may go on in a half (0 lower, 1 upper) of an output."""
+    straight = int(ways.straight[U((half << 3) + output)])
+    found = heads & straight
+    rest = heads & ~(straight | int(ways.straight[U(((1 - half) << 3) + output)]))
+    table = half * (ways.barred.size >> 1)
+    while rest:
+        bit = lowest_bit(rest)
+        rest &= rest - 1
+        place = channel_at(sizes, (router << 3) + (bit >> 3), bit & 7)
+        flit = int(state.memory[U(place + 1 + (state.memory[U(place)] & SLOT))])
+        barred = ways.barred[U(table) + mask_at(sizes, load, base, flit, router)]
+        if (barred >> output) & 1 == 0:
+            found |= 1 << bit
+    return found
+
+
+@inlined
 def give_channels(
     sizes: Sizes, ways: Ways, state: State, load: Load, base: int, t: int, router: int,
     output: int, heads: int,
@@ -85,8 +106,8 @@ def give_channels(
         free ^= 1 << lane
         asking = heads & ~given
         if sizes.rings:
-            upper = int(ways.upper[U((router << 3) + output)])
-            asking &= upper if lane >= sizes.vcs >> 1 else ~upper
+            half = 1 if lane >= sizes.vcs >> 1 else 0
+            asking = fitting(sizes, ways, state, load, base, router, output, asking, half)
         turn = (state.memory[U(here + HEAD_TURNS + output)] >> (lane * HEAD_TURN_BITS)) & 63
         while asking:
             behind = (asking >> turn) << turn

@@ -20,7 +20,8 @@ class Channels:
     """A topology with its flow control.
 
     - ``vcs``: virtual channels of each link; even on a topology with rings, where the lower half
-      is for packets before the dateline and the upper half for those after it;
+      is for packets that do not cross a ring's dateline and the upper half for those that do not
+      cross the link opposite (`chipsim.mesh.rings`);
     - ``buffer_flits``: slots of each virtual channel;
     - ``credit_cycles``: a slot freed in cycle t can be filled by a grant in t + credit_cycles;
     - ``head_cycles``: cycles from a packet coming to the front of its channel behind another to
@@ -105,8 +106,8 @@ def make_channels(
             raise InputError(f"mesh.{name}: {value} given, {least} to {largest} allowed")
     if topology.rings and vcs % 2:
         raise InputError(
-            f"mesh.vcs: {vcs} given, but a {topology.name} needs an even number: packets change "
-            "to the upper half behind the dateline, or they could block each other in a ring"
+            f"mesh.vcs: {vcs} given, but a {topology.name} needs an even number: packets that "
+            "cross the dateline take the upper half, or they could block each other in a ring"
         )
     if routing != TREES:
         turns(topology, routing)

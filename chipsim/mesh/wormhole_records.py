@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chipsim.mesh.adaptive import turns
 from chipsim.mesh.fabric import Bytes, Int32, Int64
 from chipsim.mesh.layout import power_of_two
+from chipsim.mesh.rings import barred_halves
 from chipsim.mesh.wormhole_layout import TREES, Channels
 
 OWNED, OUTPUT_TURNS, INPUT_TURNS, ASKED, WAITED, HEADS = range(6)
@@ -64,14 +65,16 @@ class Ways(NamedTuple):
     """What does not change, 8 entries a router where it is by port.
 
     ``links`` says where an output leads (32 bits), its delay and its interval (16 bits each).
-    ``upper`` (on rings only) names for each output the input channels (bit 8 p + v) from which
-    packets go on in the upper half of its channels; ``turns`` is a mask of the outputs that a
+    On rings only, ``straight`` names for each half of the channels and each output the input
+    channels (bit 8 p + v) from which packets go straight on in that half, 8 entries a half, and
+    ``barred`` is `chipsim.mesh.rings.barred_halves`; ``turns`` is a mask of the outputs that a
     packet which came in by a port may take (adaptive routing only).
     """
 
     links: Int64
     upstream: Int32
-    upper: Int64
+    straight: Int64
+    barred: Bytes
     entry: Int32
     turns: Bytes
     trees: Bytes
@@ -190,18 +193,16 @@ def lay_sizes(channels: Channels) -> Sizes:
     )
 
 
-def _upper_half(channels: Channels) -> Int64:
-    """Return `Ways.upper`: behind a dateline all, else who came straight on in the upper half."""
+def _straight(channels: Channels) -> Int64:
+    """Return `Ways.straight`."""
     topology, vcs = channels.topology, channels.vcs
-    if not topology.rings:
-        return np.zeros(0, dtype=np.int64)
-    half = (1 << vcs) - (1 << vcs // 2)
-    upper = np.zeros((topology.routers, 8), dtype=np.int64)
+    lower = (1 << vcs // 2) - 1
+    straight = np.zeros((2, 8), dtype=np.int64)
     for output, axis in enumerate(topology.axis[: topology.links]):
-        straight = [port for port in range(topology.links) if topology.axis[port] == axis]
-        upper[:, output] = sum(half << 8 * port for port in straight)
-    upper[:, : topology.links][topology.dateline[:, : topology.links]] = -1
-    return upper.reshape(-1)
+        ports = [port for port in range(topology.links) if topology.axis[port] == axis]
+        for half, channel in enumerate((lower, lower << vcs // 2)):
+            straight[half, output] = sum(channel << 8 * port for port in ports)
+    return straight.reshape(-1)
 
 
 def lay_ways(channels: Channels, trees: Bytes) -> Ways:
@@ -218,13 +219,16 @@ def lay_ways(channels: Channels, trees: Bytes) -> Ways:
     upstream[topology.leads[router, port]] = 8 * router + port
     entry = (8 * channels.injector_router + channels.injector_port).astype(np.int32)
     upstream[entry] = -1 - np.arange(entry.size, dtype=np.int32)
-    allowed = np.zeros(0, dtype=np.uint8)
+    allowed = barred = np.zeros(0, dtype=np.uint8)
+    if topology.rings:
+        barred = barred_halves(topology, trees)
     if channels.routing != TREES:
         allowed = turns(topology, channels.routing)
     return Ways(
         links.reshape(-1),
         upstream,
-        _upper_half(channels),
+        _straight(channels),
+        barred.reshape(-1),
         entry,
         allowed.reshape(-1),
         trees.reshape(-1),

@@ -16,8 +16,10 @@ not block the others.
   branch waits for a grant of another, as long as the channel has room for what the slower ones
   have left.  A head asks for any channel it is allowed, the other flits for the one their head
   got.  A head that stood behind another packet asks ``head_cycles`` later than it otherwise could.
-- **Rings.**  On a torus the lower half of the channels is for packets before the dateline, the
-  upper half for those behind it; a packet that turns into another axis starts low again.
+- **Rings.**  On a torus each ring has two marked links, its dateline and the one half-way around.
+  Where it enters a ring, a packet that will cross the dateline there may take the upper half of the
+  channels only, one that will cross the opposite link the lower half only, others either; it stays
+  in its half as long as it goes straight on.
 - **Adaptive routing.**  Where the channels' routing is not by trees, the mask of a packet's row
   names outputs of which it may take any one.  In every cycle until it has a channel, a head that is
   first in line asks for the one with the most free slots in channels that belong to nobody (the
@@ -149,7 +151,7 @@ class Router:
         assert flit is not None
         needed = flit.size if self.mesh.channels.cut_through else 1
         room = self.mesh.senders[self.number, output].credits[into]
-        return into in self.mesh.allowed(self.number, port, vc, output) and room >= needed
+        return into in self.mesh.allowed(self.number, port, vc, output, flit) and room >= needed
 
     def grants(self) -> tuple[dict[int, Grant], set[int]]:
         """Give away channels; return what each output grants, and which grant a new head."""
@@ -255,16 +257,27 @@ class MeshModel:
         """Return the cycles from one flit to the next."""
         return int(self.channels.interval[router, output])
 
-    def allowed(self, router: int, port: int, vc: int, output: int) -> range:
+    def allowed(self, router: int, port: int, vc: int, output: int, flit: Flit) -> range:
         """Return the channels of ``output`` that a packet from an input channel may take."""
         topology = self.topology
         if not topology.rings:
             return range(self.vcs)
         half = self.vcs // 2
-        straight = port < self.outputs and topology.axis[port] == topology.axis[output]
-        behind = straight and vc >= half
-        upper = behind or topology.dateline[router, output]
-        return range(half, self.vcs) if upper else range(half)
+        lower, upper = range(half), range(half, self.vcs)
+        if port < self.outputs and topology.axis[port] == topology.axis[output]:
+            return lower if vc in lower else upper
+        ahead = self.straight_on(router, output, flit.tree)
+        if any(topology.dateline[at, output] for at in ahead):
+            return upper
+        return lower if any(topology.opposite[at, output] for at in ahead) else range(self.vcs)
+
+    def straight_on(self, router: int, output: int, tree: int) -> list[int]:
+        """Return the routers that a packet leaves by ``output``, one behind the other."""
+        found: list[int] = []
+        while router not in found and self.trees[tree, router] >> output & 1:
+            found.append(router)
+            router = int(self.topology.leads[router, output]) >> 3
+        return found
 
     def carry(self, flit: Flit, router: int, output: int, into: int) -> None:
         """Bring a copy of a flit to where ``output`` leads."""

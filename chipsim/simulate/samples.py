@@ -57,7 +57,7 @@ def decision_steps(answers: Answers, readout: str) -> NDArray[np.int64]:
 
     All steps where it never does.
     """
-    fired = answers.of(readout).any(axis=2)
+    fired = (answers.of(readout) != 0).any(axis=2)
     first = np.where(fired.any(axis=1), fired.argmax(axis=1) + 1, fired.shape[1])
     return np.asarray(first, np.int64)
 

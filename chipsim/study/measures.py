@@ -1,5 +1,6 @@
 """Measures: values of ``report.json`` (docs/report.md) named by their key path.
 
+A report on processors has keys of its own (docs/spinnaker.md), and shares the others.
 Where a point learns, its report has the keys of docs/learning-cost.md too.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 from chipsim.errors import InputError
 from chipsim.learning_cost.keys import KEYS as LEARNING_KEYS
 from chipsim.report.numbers import count, percent
+from chipsim.report.processor.keys import PROCESSOR_KEYS
 from chipsim.report.schema import KEYS, Key
 from chipsim.units import format_quantity
 from chipsim.yaml_tree import hint, shown
@@ -42,13 +44,22 @@ _LABELS = {
     "learning.cores": "cores",
     "learning.cores_needed": "cores that hold it",
     "learning.stored_bytes": "memory in use",
+    "ticks.real_time": "in real time",
+    "ticks.slowdown": "longest tick (of a tick's cycles)",
+    "ticks.deadline_misses": "deadlines missed",
+    "traffic.late": "late packets",
+    "traffic.dropped_in_mesh": "packets dropped by routers",
+    "traffic.dropped_in_queues": "packets dropped at full queues",
+    "error.chip": "error on chip",
+    "error.float": "error in float",
     "traffic.max_link_load": "load of the hottest link",
     "traffic.mean_latency_cycles": "mean packet latency (cycles)",
     "traffic.max_latency_cycles": "longest packet latency (cycles)",
 }
 """Where the path itself does not read well."""
 
-_SINGLE = tuple(key for key in (*KEYS, *LEARNING_KEYS) if "[]" not in key.path)
+_ALL = {key.path: key for key in (*PROCESSOR_KEYS, *LEARNING_KEYS, *KEYS)}
+_SINGLE = tuple(key for key in _ALL.values() if "[]" not in key.path)
 _UNIT_ENDING = re.compile(r"_(j|s|w|hz)$")
 SI_UNITS = ("J", "s", "W", "Hz", "B")
 """Units that are written with a prefix."""
@@ -64,7 +75,7 @@ def key_of(path: str) -> Key:
             return key
     raise InputError(
         f"report.json has no single value {shown(path)}{hint(path, [k.path for k in _SINGLE])}"
-        " (keys: docs/report.md, docs/learning-cost.md)"
+        " (keys: docs/report.md, docs/spinnaker.md, docs/learning-cost.md)"
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from chipsim.job import Choices
 from chipsim.learning_cost.cost import WEIGHTS_EVERY, Method
-from chipsim.pipeline import Choices
 
 Value = bool | int | float | str
 """A coordinate of a point, as the study file writes it."""

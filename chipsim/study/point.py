@@ -12,13 +12,18 @@ from typing import Any
 import chipsim
 from chipsim.chip import Chip
 from chipsim.errors import DoesNotFitError, InputError
+from chipsim.faults.model import NO_FAULTS
+from chipsim.job import SILENT, Job, load_network
 from chipsim.learning_cost.cost import learning_cost
 from chipsim.learning_cost.keys import as_dict
-from chipsim.load.chip_file import read_crossbar_chip
+from chipsim.load.chip_file import read_chip
 from chipsim.load.description import LoadedModel
 from chipsim.load.traces import first_samples, read_trace
 from chipsim.network import Network, Trace
-from chipsim.pipeline import SILENT, Job, load, simulate, simulate_learning
+from chipsim.pipeline import simulate, simulate_learning
+from chipsim.pipeline_processors import simulate_on_processors
+from chipsim.processor_chip import ProcessorChip
+from chipsim.report.processor import summary as processor_summary
 from chipsim.report.run_folder import dump_json
 from chipsim.report.summary import summarise
 from chipsim.results import Origin
@@ -59,7 +64,7 @@ def inputs_of(settings: Settings) -> Record:
     Files count by their content, the chip by its resolved constants, chipsim by its version and
     source.  Raises InputError if a file, an override or an option is wrong.
     """
-    chip = read_crossbar_chip(settings.chip, settings.overrides)
+    chip = _chip(settings)
     choices = asdict(settings.choices)
     # Neither changes a result.
     del choices["threads"], choices["batch"]
@@ -114,16 +119,47 @@ def compute(task: Task) -> str:
 
 
 def _report(settings: Settings) -> Record:
-    chip = read_crossbar_chip(settings.chip, settings.overrides)
+    chip = _chip(settings)
     subject = _subject(_shared(settings))
     name = subject.network.name if isinstance(settings.model, SyntheticHP) else settings.model.name
     origin = Origin(name, Path(settings.chip).name, settings.overrides, subject.trace.name)
+    if isinstance(chip, ProcessorChip):
+        results = simulate_on_processors(
+            subject.network, chip, subject.trace, settings.choices,
+            origin=origin, notes=subject.notes,
+        )  # fmt: skip
+        return processor_summary.summarise(results)
+    return _crossbar_report(settings, chip, subject, origin)
+
+
+def _crossbar_report(settings: Settings, chip: Chip, subject: _Subject, origin: Origin) -> Record:
     job = (subject.network, chip, subject.trace, settings.choices, SILENT)
     if settings.learning is None:
         return summarise(simulate(*job, origin=origin, notes=subject.notes))
     results = simulate_learning(settings.learning, *job, origin=origin, notes=subject.notes)
     cost = learning_cost(settings.learning, results, settings.weights_every)
     return {**summarise(results), "learning": as_dict(cost, chip)}
+
+
+def _chip(settings: Settings) -> Chip | ProcessorChip:
+    """Return the chip of a point; InputError for options that its kind does not have."""
+    chip = read_chip(settings.chip, settings.overrides)
+    choices, has_processors = settings.choices, isinstance(chip, ProcessorChip)
+    given = {
+        "mesh: ideal": choices.mesh == "ideal" and not has_processors,
+        "mesh_phases": choices.mesh_phases is not None and has_processors,
+        "fault": choices.faults != NO_FAULTS and has_processors,
+        "learning (the cost model's)": settings.learning is not None and has_processors,
+        "model: synthetic_hp": isinstance(settings.model, SyntheticHP) and has_processors,
+    }
+    for option, is_wrong in given.items():
+        if is_wrong:
+            kind = "processors" if has_processors else "crossbars"
+            raise InputError(
+                f"base.{option} does not apply to {chip.name}, a chip of {kind}; leave it out "
+                "(docs/study.md)"
+            )
+    return chip
 
 
 def _shared(settings: Settings) -> Settings:
@@ -136,7 +172,7 @@ def _model_and_trace(settings: Settings) -> tuple[Record, str]:
     if isinstance(settings.model, SyntheticHP):
         images(_synthetic_trace(settings))
         return {"synthetic_hp": asdict(settings.model)}, _digest(_trace_file(settings))
-    model, _, _ = _loaded(_shared(settings))
+    model, _ = _loaded(_shared(settings))
     record = {"checkpoint": _digest(model.checkpoint)}
     if isinstance(model.description, Path):
         record["description"] = _digest(model.description)
@@ -148,7 +184,7 @@ def _model_and_trace(settings: Settings) -> tuple[Record, str]:
 @lru_cache(maxsize=4)
 def _subject(settings: Settings) -> _Subject:
     if not isinstance(settings.model, SyntheticHP):
-        model, _, trace = _loaded(settings)
+        model, trace = _loaded(settings)
         return _Subject(model.network, trace, model.notes)
     trace = _synthetic_trace(replace(settings, limit=None))
     network = synthetic_hp(settings.model, trace)
@@ -156,10 +192,12 @@ def _subject(settings: Settings) -> _Subject:
 
 
 @lru_cache(maxsize=4)
-def _loaded(settings: Settings) -> tuple[LoadedModel, Chip, Trace]:
+def _loaded(settings: Settings) -> tuple[LoadedModel, Trace]:
     if isinstance(settings.model, SyntheticHP):
         raise TypeError("a synthetic network is not loaded")
-    return load(Job(settings.model, settings.chip, trace=settings.trace, limit=settings.limit))
+    return load_network(
+        Job(settings.model, settings.chip, trace=settings.trace, limit=settings.limit)
+    )
 
 
 def _synthetic_trace(settings: Settings) -> Trace:

@@ -14,7 +14,7 @@ from chipsim.config import Section, read_yaml
 from chipsim.errors import InputError
 from chipsim.study import measures
 from chipsim.study.model import Axis, Objective, Plot, Point, Study, Value
-from chipsim.study.settings import OPTIONS, placed, read_settings
+from chipsim.study.settings import OPTIONS, is_option, placed, read_settings
 from chipsim.yaml_tree import ListNode, MapNode, Node, Scalar, hint, plain, shown
 
 MOST_POINTS = 100_000
@@ -135,7 +135,7 @@ def _point(base: Section, combination: Sequence[tuple[_Varied, int]], folder: Pa
     overrides: list[str] = []
     for varied, step in combination:
         for path, value in zip(varied.axis.varies, varied.nodes[step], strict=True):
-            if path.partition(".")[0] in OPTIONS:
+            if is_option(path):
                 node = placed(node, path, value, value.where)
             else:
                 overrides.append(f"{path}={_override(value)}")
@@ -155,7 +155,7 @@ def _where(base: Section, combination: Sequence[tuple[_Varied, int]]) -> str:
         (varied.nodes[step][index].where, path)
         for varied, step in combination
         for index, path in enumerate(varied.axis.varies)
-        if path.partition(".")[0] not in OPTIONS
+        if not is_option(path)
     ]
     if not places:
         return base.node.where

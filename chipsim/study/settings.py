@@ -8,10 +8,11 @@ from typing import cast
 from chipsim.config import Section
 from chipsim.errors import InputError
 from chipsim.faults.model import NAMES, NO_FAULTS, Faults
+from chipsim.job import Choices
 from chipsim.learning_cost.cost import METHODS, WEIGHTS_EVERY, Method
 from chipsim.mapping.place.placers import PLACERS
 from chipsim.network import PlasticityMode
-from chipsim.pipeline import Choices
+from chipsim.simulate.tick.runner import MeshKind
 from chipsim.study.model import Settings, SyntheticHP
 from chipsim.study.synthetic import HIGHEST_RATE, MOST_HIDDEN
 from chipsim.yaml_tree import MapNode, Node, describe, shown
@@ -20,9 +21,14 @@ OPTIONS = (
     "model", "chip", "trace", "limit", "plasticity", "placer", "mesh_phases", "seed", "strict",
     "learning", "weights_every", "fault",
 )  # fmt: skip
-"""What an axis can vary besides the constants of the chip."""
+"""What an axis can vary, or a part of it, besides the constants of the chip; and ``mesh``."""
 
 _MOST = 2**63 - 1
+
+
+def is_option(path: str) -> bool:
+    """Tell an option of ``base`` from a key path of the chip file, some of which begin by mesh."""
+    return path == "mesh" or path.partition(".")[0] in OPTIONS
 
 
 def read_settings(base: Section, folder: Path, overrides: tuple[str, ...]) -> Settings:
@@ -59,6 +65,7 @@ def _choices(base: Section) -> Choices:
         seed=base.integer("seed", at_least=0, at_most=_MOST, default=0),
         strict=base.flag("strict", default=False),
         faults=_fault(base),
+        mesh=cast(MeshKind, base.choice("mesh", ("real", "ideal"), default="real")),
     )
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 import numpy as np
 
 from chipsim.chip import Chip
+from chipsim.job import Choices
 from chipsim.load.chip_file import read_crossbar_chip
 from chipsim.network import LIF, Input, Network, Population, Projection, Trace
-from chipsim.pipeline import Choices, simulate
+from chipsim.pipeline import simulate
 from chipsim.results import Results
 from chipsim.validation.rows import Row
 

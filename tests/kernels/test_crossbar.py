@@ -15,6 +15,7 @@ from tests.conftest import (
     ARITHMETIC,
     random_convolution,
     random_network,
+    random_rank_order,
     random_slicing,
     random_variants,
 )
@@ -46,9 +47,7 @@ def random_trace(network, rng, samples):
     membrane_bits=st.sampled_from([24, 12]),
     trace_rounding=st.sampled_from(["same", "same", "truncate", "nearest", "stochastic"]),
     trace_decay=st.sampled_from(["dense", "lazy"]),
-    make=st.sampled_from(
-        [random_network, random_variants, random_convolution, random_rank_order]
-    ),
+    make=st.sampled_from([random_network, random_variants, random_convolution, random_rank_order]),
 )
 def test_equals_the_plain_twin(
     seed, rounding, overflow, weight_bits, membrane_bits, trace_rounding, trace_decay, make

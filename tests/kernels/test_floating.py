@@ -18,9 +18,7 @@ from tests.kernels.test_crossbar import random_trace
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    make=st.sampled_from(
-        [random_network, random_variants, random_convolution, random_rank_order]
-    ),
+    make=st.sampled_from([random_network, random_variants, random_convolution, random_rank_order]),
 )
 def test_equals_the_plain_twin(seed, make):
     rng = np.random.default_rng(seed)

@@ -11,12 +11,13 @@ import pytest
 
 from chipsim.cli.main import main
 from chipsim.errors import InputError
+from chipsim.job import Choices
 from chipsim.learning_cost.cost import METHODS, backward, learning_cost
 from chipsim.learning_cost.forward import without_traces
 from chipsim.learning_cost.keys import KEYS, as_dict
 from chipsim.mapping.mapper import map_network
 from chipsim.network import LIF, Input, Network, Population, Projection, Trace
-from chipsim.pipeline import Choices, simulate_learning
+from chipsim.pipeline import simulate_learning
 from chipsim.plasticity import HybridPlasticity
 from chipsim.report.check import _check_kind, _values
 from chipsim.results import Results

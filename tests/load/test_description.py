@@ -58,6 +58,12 @@ def model(folder, text=TEXT, **changes):
     return folder / "net.pt"
 
 
+@pytest.mark.parametrize("kind", ["spike_count", "first_spike", "membrane"])
+def test_every_kind_of_readout_is_taken_over(tmp_path, kind):
+    text = TEXT.replace("kind: membrane", f"kind: {kind}")
+    assert read_model(model(tmp_path, text)).network.readout_kind == kind
+
+
 def test_everything_is_taken_over(tmp_path):
     path = model(tmp_path)
     loaded = read_model(path)

@@ -142,10 +142,11 @@ def test_a_graded_readout_has_no_spikes(tmp_path):
     graded = "model: graded, activation: linear, maximum: 3"
     text = "model: lif, threshold: 0.5, decay: 0.2, reset: zero"
     assert read(tmp_path, text, graded).population("output").model == Graded("linear", 3.0)
-    both = TEXT.replace(text, graded).replace("kind: membrane", "kind: spike_count")
-    (tmp_path / "net.yaml").write_text(both)
-    with pytest.raises(InputError, match="output is graded and does not spike; use membrane"):
-        read_model(tmp_path / "net.npz")
+    for kind in ("spike_count", "first_spike"):
+        both = TEXT.replace(text, graded).replace("kind: membrane", f"kind: {kind}")
+        (tmp_path / "net.yaml").write_text(both)
+        with pytest.raises(InputError, match="output is graded and does not spike; use membrane"):
+            read_model(tmp_path / "net.npz")
 
 
 def test_convolutions_that_disagree_about_a_map(tmp_path):

@@ -339,6 +339,7 @@ def _summary(rows: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> dict[
         },
         "throughput_inferences_per_s": 1 / INFERENCE_S,
         "latency_s": (PHASES_PER_INFERENCE - 2 + DEPTH) * CYCLES / CLOCK,
+        "early_exit": {"mean_steps": None, "inferences_per_s": None},
         "bounded_by": "the fixed phase of 5,040 cycles (16.8 us) and 2 phases a step; the fullest "
         f"core needs {critical['busy_cycles_max'] / CYCLES:.0%} of it",
         "critical_core": {

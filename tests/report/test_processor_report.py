@@ -10,8 +10,9 @@ import pytest
 
 from chipsim.cli.main import main
 from chipsim.errors import InputError
+from chipsim.job import Choices
 from chipsim.load.chip_file import read_chip
-from chipsim.pipeline import Choices, simulate_on_processors
+from chipsim.pipeline_processors import simulate_on_processors
 from chipsim.processor_chip import ProcessorChip
 from chipsim.report.check import check
 from chipsim.report.html import report_html

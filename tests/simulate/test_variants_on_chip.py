@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chipsim.job import Choices
 from chipsim.load.chip_file import read_chip
 from chipsim.network import LIF, Input, Network, Population, Projection, Trace
-from chipsim.pipeline import Choices, simulate
+from chipsim.pipeline import simulate
 from chipsim.plasticity import Eprop, HybridPlasticity
 from chipsim.report.summary import summarise
 from chipsim.simulate.float_reference import run_float

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from chipsim.chip import Chip
+from chipsim.job import Choices
 from chipsim.load.chip_file import read_chip
 from chipsim.load.traces import write_trace
 from chipsim.network import LIF, Input, Network, Population, Projection, Trace
-from chipsim.pipeline import Choices, simulate
+from chipsim.pipeline import simulate
 from chipsim.results import Results
 from tests.conftest import random_network
 

@@ -9,8 +9,8 @@ import pytest
 
 from chipsim.errors import InputError
 from chipsim.faults.model import Faults
+from chipsim.job import Choices
 from chipsim.learning_cost.cost import WEIGHTS_EVERY
-from chipsim.pipeline import Choices
 from chipsim.study.figures.panels import draw
 from chipsim.study.measures import is_number, label, written
 from chipsim.study.outcome import rows_of

@@ -3,7 +3,7 @@
 On a triangular torus it goes along the diagonal between the two, on any torus the shorter way
 around each ring.  On a mesh the paths to two targets share their x part as far as they can and
 never meet again once they have parted, so their union is a tree; dimension order (and on rings the
-change of channel at the dateline) keeps it free of deadlock.  Where routers or links are dead, the
+two halves of the channels) keeps it free of deadlock.  Where routers or links are dead, the
 paths are shortest ones around them.
 """
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chipsim.job import Choices
 from chipsim.load.chip_file import read_chip
 from chipsim.network import LIF, Adaptation, Input, Network, Population, Projection, Trace
-from chipsim.pipeline import Choices, simulate_on_processors
+from chipsim.pipeline_processors import simulate_on_processors
 from chipsim.plasticity import Eprop
 from chipsim.processor_chip import ProcessorChip
 from chipsim.report.processor.ticks import by_cost

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chipsim.job import Choices
 from chipsim.kernels.processor.layout import ONE
 from chipsim.network import Network, Trace
-from chipsim.pipeline import Choices, simulate_on_processors
+from chipsim.pipeline_processors import simulate_on_processors
 from chipsim.simulate.float_reference import run_float
 from chipsim.simulate.tick.judgement import error_of, has_targets, readout_membrane
 from tests.simulate.tick.networks import chip_with, learner, spikes

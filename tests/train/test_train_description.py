@@ -12,12 +12,14 @@ from chipsim.load.description import read_model  # noqa: E402
 from chipsim.load.traces import read_trace  # noqa: E402
 from chipsim.network import Graded  # noqa: E402
 from chipsim.simulate.float_reference import run_float  # noqa: E402
+from chipsim.simulate.samples import classes, decision_steps  # noqa: E402
 from chipsim.train import continual, trained  # noqa: E402
 from chipsim.train.continual_job import ContinualJob, train_continual  # noqa: E402
 from chipsim.train.data import read_mnist  # noqa: E402
 from chipsim.train.job import Job, train_hp  # noqa: E402
 from chipsim.train.measure import scaled  # noqa: E402
 from chipsim.train.net import forward  # noqa: E402
+from chipsim.train.readout import decide  # noqa: E402
 from chipsim.train.settings import VARIANTS, ContinualSettings, Settings  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -50,6 +52,23 @@ def test_image_network(tmp_path, variant, channels):
     np.testing.assert_allclose(
         answers.potential, run.output.membrane.numpy(), atol=0.05 if channels else 2e-3
     )
+
+
+def test_first_spike_answers_as_in_training(tmp_path):
+    data = write_set(tmp_path / "data", train=100, test=30)
+    settings = Settings(hidden=16, batch=20, epochs=2, weight_rate=1e-2)
+    dynamics = replace(VARIANTS["A"], readout="first_spike")
+    job = Job(data, tmp_path / "net.pt", tmp_path / "t.npz", settings, dynamics)
+    train_hp(job, lambda line: None)
+    back = trained.read(job.out)
+    with torch.no_grad():
+        run = forward(back.net, scaled(read_mnist(data, "t10k").pixels, CPU), back.dynamics)
+    wanted = decide(run.output, dynamics)
+    network, answers = answers_of(job.out)
+    assert network.readout_kind == "first_spike"
+    assert len(set(wanted.steps.tolist())) > 1
+    assert decision_steps(answers, "output").tolist() == wanted.steps.tolist()
+    assert classes(answers, "output", "first_spike").tolist() == wanted.classes.tolist()
 
 
 def test_continual(tmp_path):
