@@ -29,7 +29,12 @@ def draw(axes: Axes, title: str, records: list[dict[str, Any]]) -> None:
         trials = (np.arange(smooth.size) + window) * settings["batch"]
         kind = settings["arithmetic"]
         axes.plot(trials, smooth, color=COLOURS[kind], label=kind, linewidth=1.5)
-    axes.set(title=title, xlabel="trials", ylabel=records[0]["score"], ylim=(0, None))
+    name = records[0]["score"]
+    axes.set(title=title, xlabel="trials", ylabel=name)
+    if name == "error":
+        axes.set_ylim(0, None)
+    else:
+        axes.set_yscale("log")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
 
