@@ -112,3 +112,13 @@ def card(name: str, value: str, note: str = "", bad: bool = False) -> str:
     below = f"<span>{escape(note)}</span>" if note else ""
     look = "card bad" if bad else "card"
     return f'<div class="{look}"><span>{escape(name)}</span><b>{escape(value)}</b>{below}</div>'
+
+
+def page_top(title: str, lead: str, cards: Iterable[str], warnings: Sequence[str]) -> str:
+    """Return the head of a page: title, what ran, the headline figures, the warnings if any."""
+    said = bullets(warnings)
+    return (
+        f"<h1>{escape(title)}</h1>{paragraph(lead, 'lead')}"
+        f'<div class="cards">{"".join(cards)}</div>'
+        + (f'<div class="warnings"><b>Warnings</b>{said}</div>' if said else "")
+    )

@@ -15,6 +15,7 @@ from chipsim.report.bounds import bounded_by, critical_core, latency_cycles
 from chipsim.report.early_exit import early_exit
 from chipsim.report.schema import SCHEMA
 from chipsim.report.summary_energy import energy
+from chipsim.report.summary_memory import memory_use
 from chipsim.report.summary_quantisation import lost_decays, quantisation
 from chipsim.report.summary_traffic import traffic
 from chipsim.results import Results
@@ -120,15 +121,7 @@ def _core(results: Results, part: Slice) -> dict[str, Any]:
         "slice": f"{neurons} <- {axons}" if axons else neurons,
         "neurons": part.count,
         "fan_in": part.fan_in,
-        "memory": {
-            use.memory: {
-                "used_bytes": use.used,
-                "budget_bytes": use.budget,
-                "items": dict(use.items),
-            }
-            for use in memory
-        },
-        "fill": max((use.used / use.budget for use in memory if use.budget), default=0.0),
+        **memory_use(memory),
         "busy_cycles_mean": float(core_busy_cycles(results)[core]) / phases,
         "busy_cycles_max": int(max((end.max(initial=0) for end in ends), default=0)),
         "energy_per_inference_j": results.per_inference(results.bill.by_core[core]),

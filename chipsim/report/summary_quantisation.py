@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from chipsim.network import LIF
+from chipsim.quantise.fixed import QuantisationLoss
 from chipsim.quantise.formats import FixedFormat
 from chipsim.results import Results
 
 
-def quantisation(results: Results) -> list[dict[str, Any]]:
-    """Return a row for every array that was rounded and every state that could overflow."""
-    rows = [
+def rounded(losses: Iterable[QuantisationLoss]) -> list[dict[str, Any]]:
+    """Return a row for every array that was rounded."""
+    return [
         {
             "projection": loss.projection,
             "quantity": loss.quantity,
@@ -24,8 +26,13 @@ def quantisation(results: Results) -> list[dict[str, Any]]:
             "values": loss.values,
             "sqnr_db": loss.snr_db,
         }
-        for loss in results.fixed.losses
+        for loss in losses
     ]
+
+
+def quantisation(results: Results) -> list[dict[str, Any]]:
+    """Return a row for every array that was rounded and every state that could overflow."""
+    rows = rounded(results.fixed.losses)
     steps = results.counters.samples * results.counters.steps
     rows += [
         _on_chip(

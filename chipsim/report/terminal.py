@@ -17,12 +17,11 @@ from chipsim.report.numbers import (
     percent,
     plural,
     share,
-    topology,
     with_range,
 )
 from chipsim.report.processor import terminal as processor
 from chipsim.report.schema import Summary
-from chipsim.report.text import Section, energy_row, table
+from chipsim.report.text import Section, energy_row, network_line, table
 from chipsim.units import format_quantity
 
 WIDTH = 96
@@ -77,12 +76,8 @@ def _wrapped(label: str, text: str, indent: int) -> list[str]:
 
 
 def _what_ran(summary: Summary) -> Iterator[str]:
-    model, chip, trace = summary["model"], summary["chip"], summary["trace"]
-    yield (
-        f"{model['name']}: {topology(summary)}, {count(model['neurons'])} neurons, "
-        f"{count(model['synapses'])} synapses, {model['steps']} steps, "
-        f"plasticity {summary['plasticity']}"
-    )
+    chip, trace = summary["chip"], summary["trace"]
+    yield network_line(summary)
     changed = f"; set {', '.join(chip['overrides'])}" if chip["overrides"] else ""
     cores = plural(chip["cores"], "core")
     yield (

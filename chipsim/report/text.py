@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from chipsim.report.numbers import quantity_range, share
+from chipsim.report.numbers import count, quantity_range, share, topology
 from chipsim.report.schema import Summary
 from chipsim.units import format_quantity
 
@@ -34,4 +34,14 @@ def energy_row(name: str, row: Mapping[str, Any], total: float) -> tuple[str, ..
         share(row["value_j"], total),
         f"({spread})" if spread else "",
         row.get("mark", ""),
+    )
+
+
+def network_line(summary: Summary) -> str:
+    """Return what network ran: its populations, size, steps and plasticity."""
+    model = summary["model"]
+    return (
+        f"{model['name']}: {topology(summary)}, {count(model['neurons'])} neurons, "
+        f"{count(model['synapses'])} synapses, {model['steps']} steps, "
+        f"plasticity {summary['plasticity']}"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chipsim.report.summary_memory import memory_use
 from chipsim.simulate.tick.records import BUSY_MAX, COUNTS, DMA_WAIT, Int64
 from chipsim.tick_results import ACTIVE, TickResults
 
@@ -58,15 +59,7 @@ def _row(results: TickResults, slot: int) -> dict[str, Any]:
         "slice": f"{part.population}[{part.first}:{part.first + part.count}]",
         "neurons": part.count,
         "fan_in": _fan_in(results, part.population),
-        "memory": {
-            use.memory: {
-                "used_bytes": use.used,
-                "budget_bytes": use.budget,
-                "items": dict(use.items),
-            }
-            for use in memory
-        },
-        "fill": max((use.used / use.budget for use in memory if use.budget), default=0.0),
+        **memory_use(memory),
         "busy_cycles_mean": active / results.ticks,
         "busy_cycles_max": int(counts[BUSY_MAX]),
         "energy_per_inference_j": _energy(results, active),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 
 from chipsim.report import markup as m
 from chipsim.report.figures.style import population_colors
@@ -29,13 +28,8 @@ def header(summary: Summary) -> str:
         f"{format_quantity(chip['phase_s'], 's')}, {chip['weight_bits']}-bit weights. "
         f"{plural(summary['trace']['samples'], 'sample')} of {summary['trace']['name']}."
     )
-    warnings = m.bullets(summary["warnings"])
-    return (
-        f"<h1>{escape(model['name'])} on {escape(chip['name'])}</h1>"
-        f"{m.paragraph(lines, 'lead')}"
-        f'<div class="cards">{"".join(_cards(summary))}</div>'
-        + (f'<div class="warnings"><b>Warnings</b>{warnings}</div>' if warnings else "")
-    )
+    title = f"{model['name']} on {chip['name']}"
+    return m.page_top(title, lines, _cards(summary), summary["warnings"])
 
 
 def _cards(summary: Summary) -> Iterator[str]:

@@ -16,6 +16,7 @@ from chipsim.report.processor.energy import energy
 from chipsim.report.processor.ticks import bounded_by, critical_core, ticks
 from chipsim.report.processor.traffic import traffic
 from chipsim.report.schema import SCHEMA
+from chipsim.report.summary_quantisation import rounded
 from chipsim.simulate.samples import classes
 from chipsim.simulate.tick.records import EVENTS
 from chipsim.tick_results import TickResults
@@ -51,7 +52,7 @@ def summarise(results: TickResults) -> dict[str, Any]:
             "offsets": dict(results.mapping.offsets),
             "signal_delay": results.mapping.signal_delay,
         },
-        "quantisation": _quantisation(results),
+        "quantisation": rounded(results.fixed.losses),
         "accuracy": _accuracy(results),
         "error": _error(results),
         "learning": _learning(results),
@@ -129,22 +130,6 @@ def _chip(results: TickResults) -> dict[str, Any]:
         "phase_s": chip.tick_s,
         "weight_bits": chip.core.weight_bits,
     }
-
-
-def _quantisation(results: TickResults) -> list[dict[str, Any]]:
-    return [
-        {
-            "projection": loss.projection,
-            "quantity": loss.quantity,
-            "bits": loss.fmt.bits,
-            "format": loss.fmt.name,
-            "lsb": loss.fmt.lsb,
-            "clipped": loss.clipped,
-            "values": loss.values,
-            "sqnr_db": loss.snr_db,
-        }
-        for loss in results.fixed.losses
-    ]
 
 
 def _accuracy(results: TickResults) -> dict[str, float | None]:

@@ -12,11 +12,10 @@ from chipsim.report.numbers import (
     percent,
     plural,
     share,
-    topology,
     with_range,
 )
 from chipsim.report.schema import Summary
-from chipsim.report.text import Section, energy_row, table
+from chipsim.report.text import Section, energy_row, network_line, table
 from chipsim.units import format_quantity
 
 _SHOWN = 6
@@ -24,12 +23,8 @@ _SHOWN = 6
 
 def what_ran(summary: Summary) -> Iterator[str]:
     """Yield what ran where."""
-    model, chip, trace = summary["model"], summary["chip"], summary["trace"]
-    yield (
-        f"{model['name']}: {topology(summary)}, {count(model['neurons'])} neurons, "
-        f"{count(model['synapses'])} synapses, {model['steps']} steps, "
-        f"plasticity {summary['plasticity']}"
-    )
+    chip, trace = summary["chip"], summary["trace"]
+    yield network_line(summary)
     changed = f"; set {', '.join(chip['overrides'])}" if chip["overrides"] else ""
     boards = f" on {plural(chip['boards'], 'board')}" if chip["boards"] else ""
     yield (
