@@ -1,15 +1,17 @@
-"""JSON read with suspicion: every access checks the type and knows the file and the key."""
+"""JSON files: read with suspicion, every error naming file and key; written whole or not at all."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from chipsim.errors import InputError
+from chipsim.errors import DoesNotFitError, InputError
 
 _Choice = TypeVar("_Choice")
 
@@ -137,3 +139,34 @@ def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
     names |= {int: "an integer", float: "a fraction", type(None): "null"}
     return names[type(value)]
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a text file: aside first, then renamed, so it is whole or absent.
+
+    Raises InputError if the file cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        try:
+            with open(aside, "w", encoding="utf-8") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def errors_in(path: Path) -> Iterator[None]:
+    """Let errors about what a file holds name the file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except DoesNotFitError as error:
+        raise DoesNotFitError(f"{path}: {error}") from None

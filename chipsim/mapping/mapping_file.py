@@ -8,17 +8,15 @@ route as the ports a packet leaves each router by: E, W, N, S, on a triangular t
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 from chipsim.chip import Chip, Mesh
-from chipsim.errors import DoesNotFitError, InputError
 from chipsim.mapping import model
 from chipsim.mapping.checks import check_mapping
-from chipsim.mapping.json_node import Node, read_json
+from chipsim.mapping.json_node import Node, errors_in, read_json, write_lines
 from chipsim.mapping.model import (
     Axons,
     Flow,
@@ -58,19 +56,7 @@ def write_mapping(path: Path, mapping: Mapping, chip: Chip) -> None:
 
     Raises InputError if the file cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        try:
-            with open(aside, "w", encoding="utf-8") as file:
-                file.writelines(_lines(mapping, chip.mesh))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, path)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    write_lines(path, _lines(mapping, chip.mesh))
 
 
 def read_mapping(path: Path, network: Network, chip: Chip) -> Mapping:
@@ -80,12 +66,8 @@ def read_mapping(path: Path, network: Network, chip: Chip) -> Mapping:
     DoesNotFitError if it exceeds a budget of this chip.
     """
     mapping = _parse(read_json(path), network, chip)
-    try:
+    with errors_in(path):
         check_mapping(mapping, network, chip)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except DoesNotFitError as error:
-        raise DoesNotFitError(f"{path}: {error}") from None
     return mapping
 
 

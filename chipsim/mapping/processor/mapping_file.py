@@ -7,14 +7,12 @@ are not kept: they follow from the mapping.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from chipsim.errors import DoesNotFitError, InputError
-from chipsim.mapping.json_node import Node, read_json
+from chipsim.mapping.json_node import Node, errors_in, read_json, write_lines
 from chipsim.mapping.model import MemoryUse
 from chipsim.mapping.processor.checks import check_mapping
 from chipsim.mapping.processor.demand import make_demands
@@ -47,19 +45,7 @@ def write_mapping(path: Path, mapping: ProcessorMapping, chip: ProcessorChip) ->
 
     Raises InputError if the file cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        try:
-            with open(aside, "w", encoding="utf-8") as file:
-                file.writelines(_lines(mapping, chip.machine))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, path)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    write_lines(path, _lines(mapping, chip.machine))
 
 
 def read_mapping(path: Path, network: Network, chip: ProcessorChip) -> ProcessorMapping:
@@ -69,13 +55,9 @@ def read_mapping(path: Path, network: Network, chip: ProcessorChip) -> Processor
     DoesNotFitError if it exceeds a budget of this chip.
     """
     mapping = _parse(read_json(path), network, chip)
-    try:
+    with errors_in(path):
         demands = make_demands(network, mapping.plasticity)
         check_mapping(mapping, network, chip, demands)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except DoesNotFitError as error:
-        raise DoesNotFitError(f"{path}: {error}") from None
     return mapping
 
 

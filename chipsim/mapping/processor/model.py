@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chipsim.mapping.model import MemoryUse
-from chipsim.network import PlasticityMode, Projection
+from chipsim.network import PlasticityMode
 
 Program = Literal["source", "neurons"]
 """``source`` cores replay an input population's spikes, ``neurons`` cores run a model."""
@@ -74,7 +74,3 @@ class ProcessorMapping:
     def depth(self) -> int:
         """Ticks by which the last population lags behind the input."""
         return max(self.offsets.values(), default=0)
-
-    def ticks_added(self, projection: Projection) -> int:
-        """Return the ticks that a synapse of ``projection`` takes beyond its delay in steps."""
-        return self.offsets[projection.target] - self.offsets[projection.source]
