@@ -23,9 +23,9 @@ import numpy as np
 
 from chipsim.mesh import topology
 from chipsim.mesh.curve import Point, latency_curve
+from chipsim.mesh.dimension_order import unicast_trees
 from chipsim.mesh.fabric import Packets
 from chipsim.mesh.figures import plot_curve
-from chipsim.mesh.topology import unicast_trees
 from chipsim.mesh.wormhole import run_phases
 from chipsim.mesh.wormhole_layout import Channels, make_channels
 

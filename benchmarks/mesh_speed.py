@@ -29,7 +29,15 @@ from types import ModuleType
 import numpy as np
 from numba import njit
 
-from chipsim.mesh import engine, reference, spinnaker, topology, wormhole, wormhole_reference
+from chipsim.mesh import (
+    dimension_order,
+    engine,
+    reference,
+    spinnaker,
+    topology,
+    wormhole,
+    wormhole_reference,
+)
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.fabric import Fabric, Packets, PhaseResults, make_fabric
 from chipsim.mesh.spinnaker_layout import make_machine, wait_cycles
@@ -174,7 +182,7 @@ def worms(hops: float) -> None:
         (topology.mesh, 32, 0.08, 5, 4),
     ):
         channels = make_channels(build(size, size), vcs=vcs)
-        trees = topology.unicast_trees(channels.topology)
+        trees = dimension_order.unicast_trees(channels.topology)
         fabric = make_fabric(size, size)
         small = traffic(fabric, load / flits, min(hops, 3e4) / flits, 1)
         large = traffic(fabric, load / flits, hops / flits, 1)
@@ -214,7 +222,7 @@ def machine(packets: int) -> None:
     entries = []
     for key in range(keys):
         near = source[key] + rng.integers(-12, 13, 8) + 240 * rng.integers(-12, 13, 8)
-        tree = topology.multicast_tree(topo, int(source[key]), near % topo.routers)
+        tree = dimension_order.multicast_tree(topo, int(source[key]), near % topo.routers)
         chips = np.flatnonzero(tree)
         route = (tree[chips].astype(np.int64) & 63) | (tree[chips].astype(np.int64) >> 6 << 6)
         entries.append(np.column_stack([chips, np.full(chips.size, key), route]))
@@ -265,7 +273,7 @@ def beside_sanafe(neurons: int) -> None:
         ready[source == core] = np.cumsum(rows[source == core, 4]).astype(np.int64)
     order = np.argsort(ready, kind="stable")
     channels = make_channels(topology.mesh(8, 4, 4))
-    trees = topology.unicast_trees(channels.topology)
+    trees = dimension_order.unicast_trees(channels.topology)
     steps = 20
     packets = Packets(
         np.arange(steps + 1) * source.size,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from chipsim.errors import InputError
 from chipsim.mesh.adaptive import permitted_ways
+from chipsim.mesh.dimension_order import unicast_trees
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults
-from chipsim.mesh.topology import unicast_trees
 from chipsim.mesh.traffic import Stream, bernoulli, by_matrix
 from chipsim.mesh.wormhole import run_phases
 from chipsim.mesh.wormhole_layout import TREES, Channels

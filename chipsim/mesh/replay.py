@@ -8,8 +8,9 @@ import numpy as np
 
 from chipsim.errors import InputError
 from chipsim.mesh.chip_mesh import Interconnect, run_phases
+from chipsim.mesh.dimension_order import multicast_tree, way_to
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets
-from chipsim.mesh.topology import Topology, multicast_tree, way_to
+from chipsim.mesh.topology import Topology
 
 MAX_TABLE_BYTES = 1 << 30
 

@@ -22,7 +22,7 @@ def barred_halves(topology: Topology, trees: Bytes) -> Bytes:
     Bit o of ``[h, t, r]``: where a packet of tree t that comes to router r turns into output o, it
     must not take half h (0 lower, 1 upper), for it will cross the dateline (lower) or the opposite
     link (upper) before it turns again.  A tree that crosses both, as only trees can that are not
-    `chipsim.mesh.topology.multicast_tree` of a whole topology, has the upper half.
+    `chipsim.mesh.dimension_order.multicast_tree` of a whole topology, has the upper half.
     """
     barred = np.stack(
         [_crossing(topology, trees, marked) for marked in (topology.dateline, topology.opposite)]

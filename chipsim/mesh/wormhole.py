@@ -73,10 +73,11 @@ def run_phases(
     ``link_flits`` has the topology's ports, and arrivals name cores and the cycle of the tail.
     With an adaptive routing of the channels ``trees`` are `chipsim.mesh.adaptive.permitted_ways`.
 
-    With trees in dimension order (`chipsim.mesh.topology.multicast_tree` on undamaged topologies)
-    packets can block each other for good only if one that leaves a router by two or more links has
-    more flits than a channel has slots (`chipsim.mesh.deadlock` says why); cut-through excludes
-    that.  With other trees they may in any case.  If they do, InputError names the circle.
+    With trees in dimension order (`chipsim.mesh.dimension_order.multicast_tree` on undamaged
+    topologies) packets can block each other for good only if one that leaves a router by two or
+    more links has more flits than a channel has slots (`chipsim.mesh.deadlock` says why);
+    cut-through excludes that.  With other trees they may in any case.  If they do, InputError
+    names the circle.
     """
     topology = channels.topology
     trees, packets = checked_arrays(topology.routers, trees, packets, threads)

@@ -50,6 +50,7 @@ from chipsim.mesh.adaptive import turns
 from chipsim.mesh.fabric import EJECT_CYCLES, Bytes, Int32, Packets, PhaseResults, phase_results
 from chipsim.mesh.reference import listed_arrivals
 from chipsim.mesh.reference_channels import Flit, InputChannel, Sender
+from chipsim.mesh.reference_rings import channels_into_ring
 from chipsim.mesh.wormhole_layout import TREES, Channels
 
 Process = Generator[simpy.Event, Any, None]
@@ -263,21 +264,9 @@ class MeshModel:
         if not topology.rings:
             return range(self.vcs)
         half = self.vcs // 2
-        lower, upper = range(half), range(half, self.vcs)
         if port < self.outputs and topology.axis[port] == topology.axis[output]:
-            return lower if vc in lower else upper
-        ahead = self.straight_on(router, output, flit.tree)
-        if any(topology.dateline[at, output] for at in ahead):
-            return upper
-        return lower if any(topology.opposite[at, output] for at in ahead) else range(self.vcs)
-
-    def straight_on(self, router: int, output: int, tree: int) -> list[int]:
-        """Return the routers that a packet leaves by ``output``, one behind the other."""
-        found: list[int] = []
-        while router not in found and self.trees[tree, router] >> output & 1:
-            found.append(router)
-            router = int(self.topology.leads[router, output]) >> 3
-        return found
+            return range(half) if vc < half else range(half, self.vcs)
+        return channels_into_ring(topology, self.trees[flit.tree], self.vcs, router, output)
 
     def carry(self, flit: Flit, router: int, output: int, into: int) -> None:
         """Bring a copy of a flit to where ``output`` leads."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipsim.errors import InputError
-from chipsim.mesh import topology, wormhole, wormhole_reference
+from chipsim.mesh import dimension_order, topology, wormhole, wormhole_reference
 from chipsim.mesh.adaptive import ADAPTIVE, permitted_ways, turns
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.curve import latency_curve
@@ -127,6 +127,6 @@ def test_what_cannot_be_adaptive_is_refused():
     topo = topology.mesh(4, 4)
     packets, flits = random_packets(np.random.default_rng(1), 16, 1, 3, 1, 1)
     channels = make_channels(topo, routing="west_first")
-    for wrong in (topology.unicast_trees(topo), permitted_ways(topo, "odd_even")[:5]):
+    for wrong in (dimension_order.unicast_trees(topo), permitted_ways(topo, "odd_even")[:5]):
         with pytest.raises(InputError, match=r"must be chipsim\.mesh\.adaptive\.permitted_ways"):
             wormhole.run_phases(channels, wrong, packets, flits)

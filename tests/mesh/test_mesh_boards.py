@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chipsim.errors import InputError
-from chipsim.mesh import boards, topology, wormhole, wormhole_reference
+from chipsim.mesh import boards, dimension_order, topology, wormhole, wormhole_reference
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.fabric import Packets
 from chipsim.mesh.wormhole_layout import make_channels
@@ -36,7 +36,7 @@ def test_every_chip_of_a_board_reaches_every_other_by_a_shortest_way():
     board = topology.board48()
     alive = np.flatnonzero((board.leads[:, :6] >= 0).any(axis=1))
     packets, flits = all_pairs(alive)
-    trees = topology.unicast_trees(board)
+    trees = dimension_order.unicast_trees(board)
     result = wormhole.run_phases(make_channels(board), trees, packets, flits)
     dx = packets.tree % 8 - packets.injector % 8
     dy = packets.tree // 8 - packets.injector // 8
@@ -63,7 +63,7 @@ def test_links_between_boards_are_slower():
     between = boards.crossing(torus, boards.board_of(torus))
     channels = boards.slower(make_channels(torus, vcs=2), between, hop_cycles=50, interval=7)
     packets, flits = all_pairs(np.arange(0, 144, 7))
-    trees = topology.unicast_trees(torus)
+    trees = dimension_order.unicast_trees(torus)
     result = wormhole.run_phases(channels, trees, packets, flits)
     for number in range(packets.tree.size):
         at, due = int(packets.injector[number]), 5
@@ -84,7 +84,7 @@ def test_chips_of_chips_equal_the_reference():
     source, target = rng.integers(24, size=(2, 400))
     packets = Packets(np.array([0, 400]), source, np.sort(rng.integers(300, size=400)), target)
     flits = rng.integers(1, 4, size=400).astype(np.int32)
-    trees = topology.unicast_trees(topo)
+    trees = dimension_order.unicast_trees(topo)
     fast = wormhole.run_phases(channels, trees, packets, flits, detail=True)
     assert results_equal(fast, wormhole_reference.run_phases(channels, trees, packets, flits))
 
@@ -92,7 +92,7 @@ def test_chips_of_chips_equal_the_reference():
 def test_a_narrow_link_carries_a_flit_every_interval():
     channels = boards.joined(make_channels(topology.mesh(4, 1)), 2, 1, hop_cycles=10, interval=5)
     packets = Packets(np.array([0, 300]), np.zeros(300), np.zeros(300, np.int64), np.full(300, 3))
-    trees = topology.unicast_trees(channels.topology)
+    trees = dimension_order.unicast_trees(channels.topology)
     result = wormhole.run_phases(channels, trees, packets, np.ones(300, np.int32))
     assert 300 * 5 <= result.last_arrival[0] <= 300 * 5 + 40
 

@@ -7,7 +7,7 @@ import pytest
 
 from chipsim.chip import Dead, Mesh, SpecialLink
 from chipsim.errors import InputError
-from chipsim.mesh import topology, wormhole, wormhole_reference
+from chipsim.mesh import dimension_order, topology, wormhole, wormhole_reference
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.chip_mesh import (
     channels_of,
@@ -32,7 +32,7 @@ def random_packets(mesh, count, seed):
         io = mesh.io[1] * mesh.width + mesh.io[0]
         router = io if injector == mesh.cores else mesh.router_of(injector)
         wanted = rng.choice(mesh.working_cores, 1 if mesh.multicast == "unicast" else 4, False)
-        trees.append(topology.multicast_tree(topo, router, wanted))
+        trees.append(dimension_order.multicast_tree(topo, router, wanted))
         roots.append(injector)
     tree = rng.integers(10, size=count)
     packets = Packets(
@@ -110,7 +110,7 @@ def test_links_between_boards():
 def test_a_special_link_alone_takes_its_own_cycles():
     """Packets from (0, 0) to (2, 0): the second link is long, and lets a flit by every 7 cycles."""
     mesh = replace(PLAIN, special=(SpecialLink(1, 0, 40, 7),))
-    trees = np.array([topology.multicast_tree(topology.topology_of(mesh), 0, np.array([2]))])
+    trees = np.array([dimension_order.multicast_tree(topology.topology_of(mesh), 0, np.array([2]))])
     packets = Packets(np.array([0, 1, 4]), np.zeros(4), np.zeros(4, np.int64), np.zeros(4))
     results = run_phases(network_of(mesh), trees, packets, detail=True)
     assert results.arrivals.cycle.tolist() == [2 + 3 + 3 + 40 + extra for extra in (0, 0, 7, 14)]

@@ -8,7 +8,7 @@ import pytest
 
 from chipsim.cli import noc
 from chipsim.errors import InputError
-from chipsim.mesh import topology, traffic
+from chipsim.mesh import dimension_order, topology, traffic
 from chipsim.mesh.curve import latency_curve
 from chipsim.mesh.wormhole_layout import make_channels
 
@@ -58,7 +58,9 @@ def test_trees_on_rings_never_turn_against_the_order():
             topo = build(width, height)
             for _ in range(10):
                 source = int(rng.integers(topo.routers))
-                masks = topology.multicast_tree(topo, source, rng.choice(topo.routers, 8, False))
+                masks = dimension_order.multicast_tree(
+                    topo, source, rng.choice(topo.routers, 8, False)
+                )
                 waiting = [(source, -1)]
                 while waiting:
                     router, axis = waiting.pop()

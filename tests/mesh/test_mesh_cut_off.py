@@ -5,7 +5,8 @@ import pytest
 
 from chipsim.errors import InputError
 from chipsim.mesh.cut_off import why_cut_off
-from chipsim.mesh.topology import board48, mesh, multicast_tree, without
+from chipsim.mesh.dimension_order import multicast_tree
+from chipsim.mesh.topology import board48, mesh, without
 
 
 def test_the_island_and_its_dead_links_are_named():

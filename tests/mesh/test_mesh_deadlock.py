@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chipsim.errors import InputError
-from chipsim.mesh import engine, topology, wormhole
+from chipsim.mesh import dimension_order, engine, topology, wormhole
 from chipsim.mesh.fabric import Packets, make_fabric
 from chipsim.mesh.wormhole_layout import make_channels
 
@@ -68,7 +68,7 @@ def test_worms_that_fork_wait_for_each_other():
     rng = np.random.default_rng(4)
     sources = np.arange(8)
     trees = np.array(
-        [topology.multicast_tree(topo, s, rng.choice(8, 5, replace=False)) for s in sources]
+        [dimension_order.multicast_tree(topo, s, rng.choice(8, 5, replace=False)) for s in sources]
     )
     source = np.tile(sources, 60)
     packets = Packets(np.array([0, 480]), source, np.repeat(np.arange(60), 8), source)
@@ -86,7 +86,7 @@ def test_ways_around_damage_can_block_each_other_and_say_so():
     alive = np.array([router for router in range(16) if router != 5])
     source, target = rng.choice(alive, 3000), rng.choice(alive, 3000)
     packets = Packets(np.array([0, 3000]), source, np.zeros(3000, np.int64), target)
-    trees = topology.unicast_trees(topo)
+    trees = dimension_order.unicast_trees(topo)
     try:
         result = wormhole.run_phases(channels, trees, packets, np.full(3000, 9, np.int32))
     except InputError as error:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chipsim.mesh import topology
+from chipsim.mesh import dimension_order, topology
 from chipsim.mesh.curve import latency_curve
 from chipsim.mesh.rings import barred_halves
 from chipsim.mesh.wormhole_layout import make_channels
@@ -40,7 +40,7 @@ def entries(topo, tree, source):
 def random_tree(topo, rng):
     source = int(rng.integers(topo.routers))
     cores = rng.choice(topo.cores, rng.integers(1, min(12, topo.cores) + 1), replace=False)
-    return source, topology.multicast_tree(topo, source, cores)
+    return source, dimension_order.multicast_tree(topo, source, cores)
 
 
 sizes = st.integers(1, 9)
@@ -88,7 +88,7 @@ def test_no_circle_of_waiting_can_close(build, width, height):
     """Dally and Seitz: the relation "held while waiting for" of all channels can be sorted."""
     topo = build(width, height)
     pairs = [(source, target) for source in range(topo.routers) for target in range(topo.routers)]
-    ways = [topology.multicast_tree(topo, source, [target]) for source, target in pairs]
+    ways = [dimension_order.multicast_tree(topo, source, [target]) for source, target in pairs]
     rng = np.random.default_rng(1)
     forks = [random_tree(topo, rng) for _ in range(300)]
     trees = np.array([*ways, *(tree for _, tree in forks)])
@@ -114,7 +114,7 @@ def test_both_directions_of_a_torus_carry_as_much():
     load = np.zeros(4)
     for target in range(64):
         for source in range(64):
-            tree = topology.multicast_tree(topo, source, [target])
+            tree = dimension_order.multicast_tree(topo, source, [target])
             load += [int((tree >> port & 1).sum()) for port in range(4)]
     assert np.array_equal(load, np.full(4, 64 * 64))
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipsim.errors import InputError
-from chipsim.mesh import spinnaker, spinnaker_reference, topology
+from chipsim.mesh import dimension_order, spinnaker, spinnaker_reference, topology
 from chipsim.mesh.spinnaker_layout import make_machine, wait_cycles
 from chipsim.mesh.spinnaker_tables import (
     BROKEN_LINK,
@@ -43,7 +43,7 @@ def tables(chips, entries):
 
 def tree_entries(topo, key, source, targets, rng, default_routes):
     """Return entries for a random tree; chips passed straight through may have none."""
-    masks = topology.multicast_tree(topo, source, targets)
+    masks = dimension_order.multicast_tree(topo, source, targets)
     came = {source: None}
     for chip in np.flatnonzero(masks):
         for link in range(6):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipsim.errors import InputError
-from chipsim.mesh import fabric, topology, trees, wormhole
+from chipsim.mesh import dimension_order, fabric, topology, trees, wormhole
 from chipsim.mesh.fabric import Packets
 from chipsim.mesh.wormhole_layout import make_channels
 
@@ -43,7 +43,7 @@ def walk(topo, ways, source, target):
 def test_ways_are_shortest_and_in_dimension_order(build, width, height, target):
     topo = build(width, height)
     target %= topo.routers
-    ways, far = topology.port_ways(topo, target), distances(topo, target)
+    ways, far = dimension_order.port_ways(topo, target), distances(topo, target)
     for source in range(topo.routers):
         ports = walk(topo, ways, source, target)
         assert len(ports) == far[source]
@@ -75,10 +75,10 @@ def test_links_lead_back_and_rings_have_one_dateline(build):
 def test_the_mesh_is_that_of_the_one_flit_engine():
     topo, plain = topology.mesh(5, 3), fabric.make_fabric(5, 3)
     assert np.array_equal(topo.leads, fabric.link_table(plain))
-    assert np.array_equal(topology.unicast_trees(topo), trees.unicast_trees(plain))
+    assert np.array_equal(dimension_order.unicast_trees(topo), trees.unicast_trees(plain))
     for source in range(15):
         cores = np.random.default_rng(source).choice(15, 4, replace=False)
-        one = topology.multicast_tree(topo, source, cores)
+        one = dimension_order.multicast_tree(topo, source, cores)
         assert np.array_equal(one, trees.multicast_tree(plain, source, cores))
 
 
@@ -98,21 +98,21 @@ def test_packets_go_around_what_is_dead(build):
     source, target = (grid.reshape(-1) for grid in np.meshgrid(alive, alive))
     one_each = Packets(np.arange(source.size + 1), source, np.zeros(source.size, np.int64), target)
     flits = np.ones(source.size, np.int32)
-    result = wormhole.run_phases(channels, topology.unicast_trees(topo), one_each, flits)
+    result = wormhole.run_phases(channels, dimension_order.unicast_trees(topo), one_each, flits)
     hops = np.array([distances(topo, t)[s] for s, t in zip(source, target, strict=True)])
     assert np.array_equal(result.latency_sum, 5 + 3 * hops)
     assert result.link_flits[12].sum() == 0
     assert result.link_flits[6, 0] == 0
-    tree = topology.multicast_tree(topo, 0, alive)
+    tree = dimension_order.multicast_tree(topo, 0, alive)
     assert tree[12] == 0
 
 
 def test_what_is_cut_off_is_named():
     topo = topology.without(topology.mesh(3, 1), routers=(1,))
     with pytest.raises(InputError, match="core 2 cannot be reached from router 0"):
-        topology.multicast_tree(topo, 0, np.array([2]))
+        dimension_order.multicast_tree(topo, 0, np.array([2]))
     one = Packets(np.array([0, 1]), np.zeros(1), np.zeros(1, np.int64), np.array([2]))
-    channels, ways = make_channels(topo), topology.unicast_trees(topo)
+    channels, ways = make_channels(topo), dimension_order.unicast_trees(topo)
     with pytest.raises(InputError, match="no output port"):
         wormhole.run_phases(channels, ways, one, np.ones(1))
     with pytest.raises(InputError, match="dead router 9"):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipsim.errors import InputError
-from chipsim.mesh import engine, topology, wormhole, wormhole_reference
+from chipsim.mesh import dimension_order, engine, topology, wormhole, wormhole_reference
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.fabric import Packets, make_fabric
 from chipsim.mesh.wormhole_buffers import (
@@ -31,7 +31,7 @@ def random_traffic(rng, channels, multicast, phases, count, span, longest):
         sources = rng.integers(channels.injector_router.size, size=8)
         trees = np.array(
             [
-                topology.multicast_tree(
+                dimension_order.multicast_tree(
                     topo,
                     int(channels.injector_router[source]),
                     rng.choice(topo.cores, rng.integers(1, min(6, topo.cores) + 1), replace=False),
@@ -42,7 +42,7 @@ def random_traffic(rng, channels, multicast, phases, count, span, longest):
         tree = rng.integers(8, size=count)
         injector = sources[tree]
     else:
-        trees = topology.unicast_trees(topo)
+        trees = dimension_order.unicast_trees(topo)
         tree = rng.integers(topo.cores, size=count)
         injector = rng.integers(channels.injector_router.size, size=count)
     phase = np.sort(rng.integers(phases, size=count))
@@ -136,7 +136,7 @@ def test_zero_load_latency_of_every_pair(hop_cycles, head_cycles, constant, flit
     source, target = (a.reshape(-1) for a in np.meshgrid(range(64), range(64), indexing="ij"))
     packets = Packets(np.arange(4097), source, np.zeros(4096, np.int64), target)
     size = np.full(4096, flits, np.int32)
-    result = wormhole.run_phases(channels, topology.unicast_trees(topo), packets, size)
+    result = wormhole.run_phases(channels, dimension_order.unicast_trees(topo), packets, size)
     distance = abs(source % 8 - target % 8) + abs(source // 8 - target // 8)
     assert np.array_equal(result.latency_sum, constant + hop_cycles * distance + flits - 1)
 
@@ -153,7 +153,7 @@ def test_throughput_of_one_channel(hop, head, flits, buffer_flits, rate):
         np.array([0, count]), np.zeros(count), np.zeros(count, np.int64), np.full(count, 2)
     )
     size = np.full(count, flits, np.int32)
-    result = wormhole.run_phases(channels, topology.unicast_trees(topo), packets, size)
+    result = wormhole.run_phases(channels, dimension_order.unicast_trees(topo), packets, size)
     assert count * flits / result.last_arrival[0] == pytest.approx(rate, rel=0.01)
 
 
@@ -169,7 +169,7 @@ def test_a_torus_does_not_block_itself_where_one_class_of_channels_would():
         (core + 2 + 8 * rng.integers(0, 2, core.size)) % 16,
     )
     flits = np.full(core.size, 6, np.int32)
-    result = wormhole.run_phases(channels, topology.unicast_trees(topo), packets, flits)
+    result = wormhole.run_phases(channels, dimension_order.unicast_trees(topo), packets, flits)
     assert result.deliveries[0] == core.size
 
 
@@ -182,7 +182,7 @@ def test_a_ring_needs_two_classes_of_channels():
 def test_impossible_sizes_are_refused():
     topo = topology.mesh(2, 2)
     packets = Packets(np.array([0, 1]), np.zeros(1), np.zeros(1, np.int64), np.zeros(1))
-    ways = topology.unicast_trees(topo)
+    ways = dimension_order.unicast_trees(topo)
     with pytest.raises(InputError, match="has 0 flits"):
         wormhole.run_phases(make_channels(topo), ways, packets, np.array([0]))
     with pytest.raises(InputError, match=r"1 to 8 allowed \(cut-through"):
@@ -213,7 +213,7 @@ def test_a_channel_is_given_without_waiting_for_the_switch():
     """Two heads come at once: both get channels, and their flits share the link one by one."""
     channels = make_channels(topology.mesh(2, 1, 2), vcs=2)
     packets = Packets(np.array([0, 2]), np.array([0, 1]), np.zeros(2), np.array([2, 3]))
-    ways, flits = topology.unicast_trees(channels.topology), np.full(2, 5, np.int32)
+    ways, flits = dimension_order.unicast_trees(channels.topology), np.full(2, 5, np.int32)
     result = wormhole.run_phases(channels, ways, packets, flits, detail=True)
     alone = 2 + 2 * 3 + 4
     assert sorted(result.arrivals.cycle - alone) == [4, 5]

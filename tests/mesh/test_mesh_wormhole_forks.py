@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipsim.errors import InputError
-from chipsim.mesh import topology, wormhole, wormhole_reference
+from chipsim.mesh import dimension_order, topology, wormhole, wormhole_reference
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.fabric import Packets
 from chipsim.mesh.wormhole_layout import make_channels
@@ -21,7 +21,7 @@ def forking(rng, topo, count, span, longest):
     source = rng.integers(topo.cores, size=8)
     trees = np.array(
         [
-            topology.multicast_tree(
+            dimension_order.multicast_tree(
                 topo,
                 int(core) // topo.locals,
                 rng.choice(topo.cores, rng.integers(1, topo.cores + 1), replace=False),
@@ -112,8 +112,8 @@ def crossing(buffer_flits, cut_through, flits=8):
     """
     topo = topology.mesh(3, 3)
     channels = make_channels(topo, buffer_flits=buffer_flits, cut_through=cut_through)
-    both = [topology.multicast_tree(topo, source, np.array([5, 7])) for source in (3, 4)]
-    trees = np.array([topology.multicast_tree(topo, 3, np.array([7])), *both])
+    both = [dimension_order.multicast_tree(topo, source, np.array([5, 7])) for source in (3, 4)]
+    trees = np.array([dimension_order.multicast_tree(topo, 3, np.array([7])), *both])
     packets = Packets(
         np.array([0, 3]), np.array([3, 3, 4]), np.array([0, 20, 23]), np.array([0, 1, 2])
     )
@@ -148,8 +148,8 @@ def test_a_branch_does_not_wait_for_another():
     channels = make_channels(topo, buffer_flits=6)
     trees = np.array(
         [
-            topology.multicast_tree(topo, 1, np.array([3])),
-            topology.multicast_tree(topo, 0, np.array([3, 5])),
+            dimension_order.multicast_tree(topo, 1, np.array([3])),
+            dimension_order.multicast_tree(topo, 0, np.array([3, 5])),
         ]
     )
     packets = Packets(np.array([0, 2]), np.array([1, 0]), np.array([0, 0]), np.array([0, 1]))

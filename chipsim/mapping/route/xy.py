@@ -16,7 +16,8 @@ import numpy as np
 from chipsim.chip import Mesh
 from chipsim.errors import DoesNotFitError, InputError
 from chipsim.mapping.model import EAST, INPUT_PORT, NORTH, SOUTH, WEST, Flow, Route
-from chipsim.mesh.topology import Topology, multicast_tree, topology_of
+from chipsim.mesh.dimension_order import multicast_tree
+from chipsim.mesh.topology import Topology, topology_of
 
 
 def route(flows: Sequence[Flow], placement: Sequence[int], mesh: Mesh) -> tuple[Route, ...]:
