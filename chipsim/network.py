@@ -7,6 +7,7 @@ input current, ``theta`` the threshold, ``k`` the decay factor of one step.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -84,6 +85,18 @@ class Graded:
 
 
 @dataclass(frozen=True)
+class SentMembrane:
+    """Membrane potentials sent on as numbers: ``min(max(u, -maximum), maximum)``.
+
+    ``u`` is that after integration, before a reset.  It is sent in every step (``steps="all"``) or,
+    once a sample, in the last one (``"last"``: what variant E of Wu et al. 2022 reads out).
+    """
+
+    maximum: float
+    steps: Literal["all", "last"] = "all"
+
+
+@dataclass(frozen=True)
 class Population:
     """``size`` neurons of one model."""
 
@@ -100,6 +113,7 @@ class Projection:
     how else it is laid out; ``bias`` is ``(n_post,)`` or None.  ``delay`` counts steps: 0 acts in
     the same step (feed-forward), 1 in the next (recurrent).  ``attenuation_tau``, in steps, makes
     the presynaptic activity of step t count ``d_t = exp(-t / tau)`` (Wu et al. 2022); None means 1.
+    With ``membrane`` that activity is the source's membrane potential instead of its spikes.
     """
 
     name: str
@@ -112,6 +126,7 @@ class Projection:
     plasticity: HybridPlasticity | None = None
     stdp: PairSTDP | None = None
     connectivity: Convolution | Sparse | None = None
+    membrane: SentMembrane | None = None
 
     @property
     def synapses(self) -> int:
@@ -153,6 +168,11 @@ class Network:
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """Return the projections onto population ``name``, in file order."""
         return tuple(p for p in self.projections if p.target == name)
+
+    def sent_membrane(self, name: str) -> SentMembrane | None:
+        """Return how population ``name`` sends its membrane potentials, None if it does not."""
+        sent = (p.membrane for p in self.projections if p.source == name)
+        return next((membrane for membrane in sent if membrane is not None), None)
 
 
 @dataclass(frozen=True)
@@ -217,6 +237,22 @@ def evaluation_order(network: Network) -> tuple[str, ...]:
             del waiting[name]
         order += ready
     return tuple(order)
+
+
+def disagreement(projections: Iterable[Projection]) -> str:
+    """Say which projections want the membranes of one population sent in two ways, "" if none."""
+    first: dict[str, Projection] = {}
+    for projection in projections:
+        if projection.membrane is None:
+            continue
+        other = first.setdefault(projection.source, projection)
+        if other.membrane != projection.membrane:
+            return (
+                f"{other.name} and {projection.name} disagree about the membranes of "
+                f"{projection.source}; a neuron sends one number, so give both the same maximum "
+                "and steps"
+            )
+    return ""
 
 
 def attenuation(projection: Projection, steps: int) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from chipsim.network import (
     Network,
     Population,
     Projection,
+    SentMembrane,
 )
 from chipsim.plasticity import HybridPlasticity
 
@@ -155,6 +156,23 @@ def random_variants(rng: np.random.Generator) -> Network:
 def random_graded(rng: np.random.Generator) -> Graded:
     activation = str(rng.choice(["tanh", "relu", "linear"]))
     return Graded(activation, 1.0 if activation == "tanh" else float(rng.uniform(0.5, 3.0)))
+
+
+def random_membranes(rng: np.random.Generator) -> Network:
+    """As `random_variants`, with projections that carry membranes beside those that carry spikes.
+
+    Delayed ones too: what is sent in the last step of a sample then reaches nobody.
+    """
+    network = random_variants(rng)
+    maximum, steps = float(rng.uniform(0.2, 3.0)), str(rng.choice(["all", "last"]))
+    projections = [
+        replace(p, membrane=SentMembrane(maximum, steps))
+        if isinstance(network.population(p.source).model, LIF) and rng.random() < 0.7
+        else p
+        for p in network.projections
+    ]
+    again = [replace(p, name=f"{p.name}-spikes", membrane=None) for p in projections if p.membrane]
+    return replace(network, projections=(*projections, *again[: int(rng.integers(2))]))
 
 
 def random_convolution(rng: np.random.Generator) -> Network:

@@ -15,6 +15,7 @@ from chipsim.network import Graded, Network, attenuation, evaluation_order
 WORD = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 LEAK, GAIN, RATE, ATTENUATE, POST, DECAY, UPDATE, ADAPT, SHARE, OUTPUT = range(1, 11)
+MEMBRANE_OUTPUT = 16
 
 
 def mix(x: int) -> int:
@@ -154,8 +155,8 @@ def _run_sample(fixed, values, rounder, sample, traces, faults):
         history.append(now)
 
         def activity(j, t=t):
-            size = j.n_pre
-            return history[t - j.delay].get(j.source, [0] * size) if t >= j.delay else [0] * size
+            size, sender = j.n_pre, ("membrane", j.source) if j.membrane else j.source
+            return history[t - j.delay].get(sender, [0] * size) if t >= j.delay else [0] * size
 
         for index, p in enumerate(pops):
             for n in range(p.size):
@@ -213,6 +214,9 @@ def _run_sample(fixed, values, rounder, sample, traces, faults):
                     outputs[p.name][n] = int(a.table[max(0, min(2 * half - 1, place))])
                     fired[p.name][n] = int(outputs[p.name][n] != 0)
             now[p.name] = outputs[p.name]
+            if p.sent_membrane:
+                key = (sample, t, MEMBRANE_OUTPUT, index)
+                now["membrane", p.name] = sent_membranes(p, fixed.steps, u[p.name], rounder, key)
             for j in fixed.incoming(p.name):
                 if j.plasticity:
                     key = (sample, t, rule_of[j.name])
@@ -222,6 +226,15 @@ def _run_sample(fixed, values, rounder, sample, traces, faults):
         if fixed.readout_kind == "first_spike" and any(fired[fixed.readout]) and answer is None:
             answer = list(u[fixed.readout])
     return out, u[fixed.readout] if answer is None else answer
+
+
+def sent_membranes(population, steps, u, rounder, key):
+    """What a population's membranes are as numbers in packets."""
+    sent, t = population.sent_membrane, key[1]
+    if sent.last and t < steps - 1:
+        return [0] * len(u)
+    scaled = [rounder.shift(v * sent.gain, sent.shift, (*key, n)) for n, v in enumerate(u)]
+    return [max(-sent.levels.maximum, min(sent.levels.maximum, value)) for value in scaled]
 
 
 def _posts(rule, u, rounder, key):
@@ -304,7 +317,8 @@ def _float_sample(network, sample, h):
             current, learners = np.zeros(len(u[name])), []
             for p in network.incoming(name):
                 size = weights[p.name].shape[1]
-                x = history[t - p.delay].get(p.source, np.zeros(size)) if t >= p.delay else 0
+                sender = ("membrane", p.source) if p.membrane else p.source
+                x = history[t - p.delay].get(sender, np.zeros(size)) if t >= p.delay else 0
                 x = x * attenuation(p, network.steps)[t] * np.ones(size)
                 current += weights[p.name].astype(float) @ x
                 current += 0 if p.bias is None else p.bias
@@ -320,6 +334,9 @@ def _float_sample(network, sample, h):
             else:
                 _float_neurons(model, name, current, (u, s, a, wait))
                 now[name] = s[name]
+                sent = network.sent_membrane(name)
+                if sent and (sent.steps == "all" or t == network.steps - 1):
+                    now["membrane", name] = np.clip(u[name], -sent.maximum, sent.maximum)
             for p, x in learners:
                 rule = p.plasticity
                 theta = 1.0 if isinstance(model, Graded) else model.threshold

@@ -19,12 +19,14 @@ from chipsim.kernels.layout import SUBTRACT, TRUNCATE, ZERO, Axons, State
 from chipsim.kernels.lazy_decay import catch_up, finish
 from chipsim.kernels.plasticity import learn
 from chipsim.kernels.readout import keep_potential
+from chipsim.kernels.sending import send_graded, send_membranes, send_spikes
 
 FULL_RISE = 2**31 - 1
 """Where the state of an adaptive threshold saturates."""
 
-LEAK, GAIN, ADAPT, OUTPUT = 1, 2, 8, 10
-"""What a rounding is for (`chipsim.kernels.plasticity` has more): part of its noise's key."""
+LEAK, GAIN, ADAPT = 1, 2, 8
+"""What a rounding is for (`chipsim.kernels.plasticity` and `sending` have more): part of its
+noise's key."""
 
 
 @inlined
@@ -190,26 +192,10 @@ def _fire(program: Any, p: int, sample: int, t: int, state: Any) -> int:
 
 
 @inlined
-def _send_graded(program: Any, p: int, sample: int, t: int, state: Any) -> None:
-    """Look up the outputs of the graded neurons of population ``p``; mark those that are not 0."""
-    population, f = program.populations[p], program.formats[0]
-    activity, u, table = state.activity, state.u, program.outputs
-    entries, first = table.shape[1], population.first
-    noise, slot = stream(f.seed, sample, t, OUTPUT, p), t % f.slots
-    for i in range(population.size):
-        scaled = u[first + i] * population.activation_gain
-        place = round_shift(scaled, population.activation_shift, f.rounding, noise, i)
-        place = min(max(place + entries // 2, 0), entries - 1)
-        output = table[population.activation, place]
-        activity[slot, f.inputs + first + i] = output
-        state.spikes[first + i] = output != 0
-
-
-@inlined
 def _step(program: Any, p: int, sample: int, n: int, t: int, state: Any, outcome: Any) -> None:
-    """Integrate, fire and learn: population ``p`` at step ``t``."""
+    """Integrate, fire, learn and send: population ``p`` at step ``t``."""
     population, f = program.populations[p], program.formats[0]
-    sums, activity, spikes = state.sums, state.activity, state.spikes
+    sums = state.sums
     for j in range(population.projections, population.projections_end):
         _list_axons(program, j, t, f.slots, state)
     for c in range(population.channels, population.channels_end):
@@ -230,11 +216,12 @@ def _step(program: Any, p: int, sample: int, n: int, t: int, state: Any, outcome
     if population.rules < population.rules_end:
         learn(program, p, sample, n, t, state, outcome)
     if population.activation >= 0:
-        _send_graded(program, p, sample, t, state)
-        return
-    slot = t % f.slots
-    for i in range(population.size):
-        activity[slot, f.inputs + population.first + i] = spikes[population.first + i]
+        send_graded(program, p, sample, t, state)
+    else:
+        send_spikes(program, p, t, state)
+    if population.sent >= 0:
+        steps = outcome.spikes.shape[1]
+        outcome.ended[p] += send_membranes(program, p, sample, t, steps, state)
 
 
 @njit
@@ -253,7 +240,7 @@ def _rest(program: Any, memory: Any) -> Any:
         np.zeros(f.neurons, np.uint8),
         np.zeros(f.neurons, np.int64),
         np.zeros(f.neurons, np.int64),
-        np.zeros((f.slots, f.inputs + f.neurons), np.int32),
+        np.zeros((f.slots, f.inputs + f.neurons + f.sent), np.int32),
         np.zeros(f.sums, np.int64),
         np.zeros(f.neurons, np.int64),
         np.zeros(f.stride, np.int32),

@@ -36,7 +36,8 @@ class FloatPopulations(NamedTuple):
     """Neurons by population; ``bias`` and ``adaptation`` (its strength) by neuron.
 
     ``incoming`` points into the projections.  ``output`` is one of ``SPIKING``, ``TANH_OUTPUT``,
-    ``RELU_OUTPUT``, ``LINEAR_OUTPUT``, which end at ``maximum``.
+    ``RELU_OUTPUT``, ``LINEAR_OUTPUT``, which end at ``maximum``.  ``sent`` is the first place in
+    the activity of the membranes that are sent (see `chipsim.network.SentMembrane`), or -1.
     """
 
     first: Integers
@@ -53,6 +54,9 @@ class FloatPopulations(NamedTuple):
     adaptation: Reals
     output: Integers
     maximum: Reals
+    sent: Integers
+    sent_maximum: Reals
+    sent_last: NDArray[np.bool_]
 
 
 class FloatProjections(NamedTuple):
@@ -96,6 +100,7 @@ class FloatProgram(NamedTuple):
     eta: Reals
     inputs: int
     neurons: int
+    sent: int
     slots: int
     traces: int
     readout: int
@@ -202,6 +207,16 @@ def _output(program: Any, p: int, u: Any, spikes: Any, sent: Any) -> None:
 
 
 @inlined
+def _send_membranes(program: Any, p: int, t: int, steps: int, u: Any, sent: Any) -> None:
+    """Put the membranes of population ``p`` into ``sent``, zeros in steps in which none goes."""
+    pops = program.populations
+    most, silent = pops.sent_maximum[p], pops.sent_last[p] and t != steps - 1
+    for i in range(pops.size[p]):
+        value = np.float32(0.0) if silent else u[pops.first[p] + i]
+        sent[pops.sent[p] + i] = min(max(value, -most), most)
+
+
+@inlined
 def _learn(
     program: Any, j: int, t: int, size: int, source: Any, trace: Any, live: Any, post: Any
 ) -> None:
@@ -275,7 +290,8 @@ def run_float(
     u = np.zeros(program.neurons, np.float32)
     spikes = np.zeros(program.neurons, np.uint8)
     slow = (np.zeros(program.neurons, np.float32), np.zeros(program.neurons, np.int64))
-    activity = np.zeros((program.slots, program.inputs + program.neurons), np.float32)
+    sending = program.inputs + program.neurons + program.sent
+    activity = np.zeros((program.slots, sending), np.float32)
     start = pops.first[program.readout]
     for n in range(values.shape[0]):
         u[:] = 0.0
@@ -304,5 +320,7 @@ def run_float(
                         _post_factors(program, p, j, u, post)
                         _learn(program, j, t, size, source, trace, live, post)
                 _output(program, p, u, spikes, now)
+                if pops.sent[p] >= 0:
+                    _send_membranes(program, p, t, all_spikes.shape[1], u, now)
             all_spikes[n, t] = spikes
             decided = keep_potential(program.first_spike, decided, start, u, spikes, potential[n])

@@ -25,11 +25,14 @@ POPULATION = _record(
     "channels", "channels_end", "slices", "slices_end", "projections", "projections_end",
     "rules", "rules_end", "refractory", "adaptation_decay", "adaptation_decay_bits",
     "adaptation_fraction", "activation", "activation_gain", "activation_shift",
+    "sent", "sent_gain", "sent_shift", "sent_maximum", "sent_last",
 )  # fmt: skip
 """A population: its first neuron and size, its LIF parameters as in
 `chipsim.quantise.fixed.FixedPopulation`, its ranges of channels, slices, projections, rules,
 its refractory steps and adaptation as in `chipsim.quantise.fixed.FixedAdaptation`, and the number
-of its table among the ``outputs``, -1 where it spikes, with its gain and shift."""
+of its table among the ``outputs``, -1 where it spikes, with its gain and shift.  ``sent`` is the
+first place of its membranes in the activity, -1 where it does not send them, with the rest of
+`chipsim.quantise.fixed.FixedSentMembrane`."""
 
 CHANNEL = _record("first", "shift")
 """An accumulator: its first place in the sums and the shift of its gain."""
@@ -56,9 +59,10 @@ first places in the arrays of that name.  ``counted``: traces can meet the clamp
 FORMATS = _record(
     "accumulator_bits", "membrane_bits", "decay_bits", "trace_decay_bits", "rounding", "wrap",
     "seed", "inputs", "neurons", "slots", "sums", "axons", "traces", "readout", "stride",
-    "trace_rounding", "lazy", "first_spike",
+    "trace_rounding", "lazy", "first_spike", "sent",
 )  # fmt: skip
-"""Chip-wide arithmetic, the sizes of the state, and whether the readout's first spike decides."""
+"""Chip-wide arithmetic, the sizes of the state (``sent`` membranes come after ``neurons`` in the
+activity), and whether the readout's first spike decides."""
 
 FAULTS = _record("drop", "flip_membrane", "flip_trace", "trace_bits", "held")
 """Faults of the hardware: the probability, in units of 2**-53, that a packet does not reach a core,
@@ -74,7 +78,7 @@ class Program(NamedTuple):
     ``bias`` and ``adaptation (neurons,)``; ``factor (channels, steps)``; ``rate`` and ``sliding``
     of all rules; ``attenuation (rules, steps)``; ``table (rules, entries)``; ``outputs`` of graded
     neurons ``(tables, entries)``; ``weights`` of all runs; ``factors`` of their traces, in the
-    places of these (empty where no trace has one); ``packets (slices, inputs + neurons)``, by which
+    places of these (empty where no trace has one); ``packets (slices, activity)``, by which
     packet a slice hears a neuron, and ``sends (slices,)``, whether its sums travel (both empty
     where no packet is lost).  Records rather than one array a field, because numba counts
     references array by array.
@@ -164,7 +168,8 @@ class Outcome(NamedTuple):
     ``decays (S, T, runs)`` decays of an axon's traces that were put off and made up for (of length
     0 unless lazy); ``potential (S, readout neurons)`` its membrane at the end or, where
     the first spike decides, in that step; ``saturated (populations,)``
-    membrane updates that overflowed; ``clamped (rules,)`` trace updates that met the clamp.
+    membrane updates that overflowed; ``clamped (rules,)`` trace updates that met the clamp;
+    ``ended (populations,)`` sent membranes that were beyond their maximum.
     """
 
     spikes: NDArray[np.uint8]
@@ -174,3 +179,4 @@ class Outcome(NamedTuple):
     potential: NDArray[np.int64]
     saturated: NDArray[np.int64]
     clamped: NDArray[np.int64]
+    ended: NDArray[np.int64]

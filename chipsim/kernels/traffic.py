@@ -36,7 +36,7 @@ class Flows(NamedTuple):
     """Runs of an emitter's neurons with one multicast tree.
 
     ``first`` counts within the emitter.  ``on_spike``: only neurons that fired send; otherwise each
-    sends ``packets`` every step.
+    sends ``packets`` every step, or the last of a sample if ``last``.
     """
 
     first: Integers
@@ -44,6 +44,7 @@ class Flows(NamedTuple):
     tree: Integers
     packets: Integers
     on_spike: NDArray[np.bool_]
+    last: NDArray[np.bool_]
 
 
 class InputFlows(NamedTuple):
@@ -65,13 +66,18 @@ def _put(out: Any, at: int, injector: int, cycle: int, tree: int) -> None:
 
 @inlined
 def _emit(
-    e: int, g: int, emitters: Any, flows: Any, spikes: Any, out: Any, at: int, sent: Any
+    e: int, g: int, last: bool, emitters: Any, flows: Any, spikes: Any, out: Any, at: int, sent: Any
 ) -> int:
-    """Packets of emitter ``e`` at step ``g``, neuron by neuron; return the next free place."""
+    """Packets of emitter ``e`` at step ``g``, neuron by neuron; return the next free place.
+
+    ``last``: it is the last step of its sample.
+    """
     for j in range(emitters.size[e]):
         cycle = emitters.begin[e, g] + emitters.pace * (j + 1)
         for f in range(emitters.flow_ptr[e], emitters.flow_ptr[e + 1]):
             if not flows.first[f] <= j < flows.first[f] + flows.size[f]:
+                continue
+            if flows.last[f] and not last:
                 continue
             if flows.on_spike[f] and spikes[g, emitters.first[e] + j] == 0:
                 continue
@@ -147,6 +153,8 @@ def emit_phases(
         for e in range(len(emitters.injector)):
             since = p - 1 - emitters.phase[e]
             if since >= 0 and since % interval == 0 and since // interval < total:
-                at = _emit(e, since // interval, emitters, flows, spikes, out, at, sent)
+                g = since // interval
+                last = (g + 1) % steps == 0
+                at = _emit(e, g, last, emitters, flows, spikes, out, at, sent)
     phase_ptr[phases[1] - phases[0]] = at
     return at

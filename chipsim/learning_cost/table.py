@@ -13,10 +13,11 @@ from chipsim.units import format_quantity
 
 TITLES = {"none": "none", "lp": "LP", "hp": "HP", "gp": "GP"}
 
-_KINDS = ("input", "spike", "sum", "post", "error", "feedback", "label")
+_KINDS = ("input", "spike", "membrane", "sum", "post", "error", "feedback", "label")
 _MEANS = {
     "input": "from outside",
     "spike": "from layer to layer",
+    "membrane": "from layer to layer, numbers",
     "sum": "parts of sums within a layer",
     "post": "post factors of local plasticity",
     "error": "errors to where the synapses are",

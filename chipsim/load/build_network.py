@@ -8,6 +8,7 @@ from typing import Literal, cast, get_args
 
 from chipsim.config import Section
 from chipsim.load.build_convolution import channel_bias, check_maps, convolution
+from chipsim.load.build_membrane import sent_membrane
 from chipsim.load.build_plasticity import hybrid_plasticity
 from chipsim.load.learning import read_learning, read_stdp
 from chipsim.load.tensors import Tensors
@@ -20,6 +21,7 @@ from chipsim.network import (
     Population,
     Projection,
     ReadoutKind,
+    disagreement,
     evaluation_order,
 )
 from chipsim.yaml_tree import hint, shown
@@ -143,8 +145,11 @@ def _projections(
             delay=section.integer("delay", at_least=0, at_most=_MOST_DELAY, default=0),
             attenuation_tau=section.number("attenuation_tau", above=0.0, default=None),
             stdp=read_stdp(section, populations),
+            membrane=sent_membrane(section, tensors, source),
         )
     check_maps(root, projections.values())
+    if wrong := disagreement(projections.values()):
+        raise root.error("projections", wrong)
     return tuple(projections.values())
 
 

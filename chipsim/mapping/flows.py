@@ -6,14 +6,15 @@ readout population fires is read from its core by the host: there is no flow out
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from chipsim.chip import Chip
 from chipsim.cores.crossbar import ceil_div
 from chipsim.errors import DoesNotFitError
-from chipsim.mapping.model import INPUT_PORT, Flow, Slice
+from chipsim.mapping.model import INPUT_PORT, Flow, FlowKind, Slice
 from chipsim.mapping.shapes import projections_by_name, shape_for
 from chipsim.network import Graded, Input, Network, PlasticityMode
 
@@ -21,7 +22,7 @@ from chipsim.network import Graded, Input, Network, PlasticityMode
 def make_flows(
     network: Network, chip: Chip, slices: Sequence[Slice], plasticity: PlasticityMode
 ) -> tuple[Flow, ...]:
-    """Return all flows: input, spike, sum and post, in the order of their senders.
+    """Return all flows: input, spike, membrane, sum and post, in the order of their senders.
 
     On a chip without multicast every flow has one target.  Raises DoesNotFitError if a single
     value is wider than a packet.
@@ -31,7 +32,7 @@ def make_flows(
     for population in network.populations:
         if isinstance(population.model, Input):
             whole = (INPUT_PORT, 0, population.size)
-            runs = _runs(whole, listeners[population.name])
+            runs = _runs(whole, listeners[population.name, "spike"])
             flows += _input_flows(chip, population.name, population.model, runs)
     kin: dict[str, list[Slice]] = {population.name: [] for population in network.populations}
     for piece in slices:
@@ -47,14 +48,18 @@ _Run = tuple[int, int, int]
 """A slice (or the input port) with the run of neurons ``first, count`` it sends or hears."""
 
 
-def _listeners(network: Network, slices: Sequence[Slice]) -> dict[str, list[_Run]]:
-    """For every population, who hears which of its neurons."""
+_Listeners = Mapping[tuple[str, FlowKind], list[_Run]]
+"""For every population, who hears which of its neurons, and whether by its membrane or as it fires (spike)."""
+
+
+def _listeners(network: Network, slices: Sequence[Slice]) -> _Listeners:
     projections = projections_by_name(network)
-    listeners: dict[str, list[_Run]] = {population.name: [] for population in network.populations}
+    listeners: dict[tuple[str, FlowKind], list[_Run]] = defaultdict(list)
     for piece in slices:
         for run in piece.axons:
-            source = projections[run.projection].source
-            listeners[source].append((piece.index, run.first, run.count))
+            projection = projections[run.projection]
+            kind: FlowKind = "spike" if projection.membrane is None else "membrane"
+            listeners[projection.source, kind].append((piece.index, run.first, run.count))
     return listeners
 
 
@@ -94,7 +99,7 @@ def _slice_flows(
     plasticity: PlasticityMode,
     piece: Slice,
     kin: Sequence[Slice],
-    listeners: dict[str, list[_Run]],
+    listeners: _Listeners,
 ) -> list[Flow]:
     sender = (piece.index, piece.first, piece.count)
     if piece.role == "dendrite":
@@ -111,10 +116,11 @@ def _slice_flows(
             )
             for run in _runs(sender, somas)
         ]  # fmt: skip
-    spikes = _runs(sender, listeners[piece.population])
+    spikes = _runs(sender, listeners[piece.population, "spike"])
     graded = isinstance(network.population(piece.population).model, Graded)
     width = chip.core.arithmetic.activation_bits if graded else 1
     flows = [Flow("spike", piece.index, piece.population, *run, bits=width) for run in spikes]
+    flows += _membrane_flows(chip, piece, _runs(sender, listeners[piece.population, "membrane"]))
     learners = [_run(other) for other in kin if other.role == "dendrite" and other.plastic]
     if piece.role == "soma" and learners:
         bits = chip.core.arithmetic.post_bits
@@ -122,6 +128,15 @@ def _slice_flows(
         posts = _runs(sender, learners)
         flows += [Flow("post", piece.index, piece.population, *run, bits=bits) for run in posts]
     return flows
+
+
+def _membrane_flows(
+    chip: Chip, piece: Slice, runs: list[tuple[int, int, tuple[int, ...]]]
+) -> list[Flow]:
+    bits = chip.core.arithmetic.activation_bits
+    if runs:
+        _packed(chip, bits, piece.population)
+    return [Flow("membrane", piece.index, piece.population, *run, bits=bits) for run in runs]
 
 
 def _run(piece: Slice) -> _Run:

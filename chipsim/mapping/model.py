@@ -14,7 +14,7 @@ from chipsim.network import PlasticityMode
 
 Role = Literal["whole", "dendrite", "soma"]
 TaskKind = Literal["integrate", "soma", "learn"]
-FlowKind = Literal["input", "spike", "sum", "post"]
+FlowKind = Literal["input", "spike", "membrane", "sum", "post"]
 
 INPUT_PORT = -1
 """Stands for the chip's input port where a flow names its source slice."""
@@ -69,10 +69,11 @@ class Flow:
     """Packets from one slice (or the input port) to the same set of slices.
 
     ``neurons first .. first+count-1`` are of ``population``: the senders of ``spike`` (one
-    packet a spike), of ``sum`` (a dendrite slice's partial sums, ``packets_per_neuron`` each, every
-    step) and of ``post`` (the factor of a plasticity rule sent back to the dendrite slices, every
-    step).  An ``input`` flow carries trace values: ``neurons_per_packet`` graded values a packet,
-    or one spike a packet.  ``bits`` is the payload one packet carries.
+    packet a spike), of ``membrane`` (one packet each, in the steps their membranes are sent), of
+    ``sum`` (a dendrite slice's partial sums, ``packets_per_neuron`` each, every step) and of
+    ``post`` (the factor of a plasticity rule sent back to the dendrite slices, every step).  An
+    ``input`` flow carries trace values: ``neurons_per_packet`` graded values a packet, or one spike
+    a packet.  ``bits`` is the payload one packet carries.
     """
 
     kind: FlowKind

@@ -121,7 +121,8 @@ def precedence(
         for projection in network.incoming(name):
             if not isinstance(network.population(projection.source).model, Input):
                 before: Node = (projection.source, "soma")
-                edges.append(Edge(before, (name, "integrate"), 1, projection.delay, "spikes"))
+                via = "spikes" if projection.membrane is None else "membranes"
+                edges.append(Edge(before, (name, "integrate"), 1, projection.delay, via))
     return tuple(edges)
 
 

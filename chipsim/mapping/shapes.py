@@ -128,6 +128,8 @@ def _axons_a_projection(axons: Sequence[Axons]) -> Mapping[str, int]:
 
 def _is_graded(network: Network, projection: Projection) -> bool:
     model = network.population(projection.source).model
+    if projection.membrane is not None:
+        return True
     return isinstance(model, Graded) or (isinstance(model, Input) and model.kind == "graded")
 
 

@@ -101,7 +101,8 @@ class FixedProjection:
     """Synapses in integers.
 
     ``weight (n_pre, n_post)`` is row-major by presynaptic neuron; a convolution's is its kernel
-    ``(channels_out, channels_in, kernel_height, kernel_width)``.
+    ``(channels_out, channels_in, kernel_height, kernel_width)``.  ``membrane``: it carries the
+    source's membranes, not its spikes.
     """
 
     name: str
@@ -113,6 +114,7 @@ class FixedProjection:
     gain: Gain
     plasticity: FixedPlasticity | None
     connectivity: Convolution | None = None
+    membrane: bool = False
 
     @property
     def n_pre(self) -> int:
@@ -161,10 +163,24 @@ class FixedActivation:
 
 
 @dataclass(frozen=True)
+class FixedSentMembrane:
+    """A membrane as neurons send it: ``clip((u * gain) >> shift)`` at ``+-levels.maximum``.
+
+    The shift rounds as the chip does.  ``last``: only in the last step of a sample.
+    """
+
+    gain: int
+    shift: int
+    levels: Levels
+    last: bool
+
+
+@dataclass(frozen=True)
 class FixedPopulation:
     """LIF neurons in integers: threshold and bias in membrane steps, decay as a fraction.
 
     Neurons with an ``activation`` are graded: they keep nothing, do not fire, and send its output.
+    ``sent_membrane`` is what projections take that carry the membrane.
     """
 
     name: str
@@ -180,6 +196,7 @@ class FixedPopulation:
     refractory: int = 0
     adaptation: FixedAdaptation | None = None
     activation: FixedActivation | None = None
+    sent_membrane: FixedSentMembrane | None = None
 
     @property
     def levels(self) -> Levels:
@@ -241,9 +258,10 @@ class FixedNetwork:
 
     @property
     def graded(self) -> frozenset[str]:
-        """Names of the populations that send numbers rather than spikes."""
+        """Names of the projections that carry numbers rather than spikes."""
         sending = {p.name for p in self.inputs if p.kind == "graded"}
-        return frozenset(sending | {p.name for p in self.populations if p.activation})
+        sending |= {p.name for p in self.populations if p.activation}
+        return frozenset(p.name for p in self.projections if p.membrane or p.source in sending)
 
     def incoming(self, name: str) -> tuple[FixedProjection, ...]:
         """Return the projections onto ``name``, in file order."""

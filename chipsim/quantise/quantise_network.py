@@ -86,7 +86,6 @@ def quantise_network(
         for p in network.populations
         if isinstance(p.model, Input)
     }
-    levels = {p.name: levels_of(p, arithmetic) for p in network.populations}
     populations: list[FixedPopulation] = []
     projections: list[FixedProjection] = []
     losses: list[QuantisationLoss] = []
@@ -95,10 +94,17 @@ def quantise_network(
         incoming = network.incoming(name)
         membrane = _membrane(network, population, arithmetic.membrane_bits)
         populations.append(
-            quantise_population(population, incoming, membrane, arithmetic, network.steps)
+            quantise_population(
+                population,
+                incoming,
+                membrane,
+                arithmetic,
+                network.steps,
+                network.sent_membrane(name),
+            )
         )
         for projection in incoming:
-            source = levels[projection.source]
+            source = levels_of(network.population(projection.source), projection, arithmetic)
             fixed, lost = _projection(projection, source, populations[-1], settings)
             projections.append(fixed)
             losses += lost
@@ -143,7 +149,8 @@ def _largest_potential(network: Network, population: Population) -> float:
     current = np.zeros(population.size)
     for projection in network.incoming(population.name):
         source = network.population(projection.source).model
-        maximum = 1.0 if isinstance(source, LIF) else source.maximum
+        spikes = 1.0 if projection.membrane is None else projection.membrane.maximum
+        maximum = spikes if isinstance(source, LIF) else source.maximum
         current += maximum * _fan_in(projection)
         if projection.bias is not None:
             current += np.abs(projection.bias.astype(np.float64))
@@ -203,5 +210,6 @@ def _projection(
         ),
         plasticity=plasticity,
         connectivity=convolution,
+        membrane=projection.membrane is not None,
     )
     return fixed, losses

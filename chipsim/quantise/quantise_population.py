@@ -8,13 +8,14 @@ import numpy as np
 
 from chipsim.chip import Arithmetic
 from chipsim.errors import InputError
-from chipsim.network import LIF, Adaptation, Graded, Input, Population, Projection
+from chipsim.network import LIF, Adaptation, Graded, Input, Population, Projection, SentMembrane
 from chipsim.quantise.fixed import (
     SPIKES,
     FixedActivation,
     FixedAdaptation,
     FixedInput,
     FixedPopulation,
+    FixedSentMembrane,
     Levels,
 )
 from chipsim.quantise.formats import FixedFormat, quantise
@@ -41,15 +42,24 @@ def quantise_input(population: Population, model: Input, arithmetic: Arithmetic)
     return FixedInput(population.name, population.size, "graded", model.maximum / maximum, maximum)
 
 
-def levels_of(population: Population, arithmetic: Arithmetic) -> Levels:
-    """Return what a population sends: a graded neuron's output has a sign, an input's has none."""
+def levels_of(population: Population, projection: Projection, arithmetic: Arithmetic) -> Levels:
+    """Return what ``projection`` takes from its source ``population``.
+
+    Graded neurons' outputs and membranes have a sign, an input's values have none.
+    """
     model = population.model
+    if projection.membrane is not None:
+        return _signed_levels(projection.membrane.maximum, arithmetic)
     if isinstance(model, Graded):
-        high = max(1, (1 << (arithmetic.activation_bits - 1)) - 1)
-        return Levels(model.maximum / high, high)
+        return _signed_levels(model.maximum, arithmetic)
     return (
         quantise_input(population, model, arithmetic).levels if isinstance(model, Input) else SPIKES
     )
+
+
+def _signed_levels(maximum: float, arithmetic: Arithmetic) -> Levels:
+    high = max(1, (1 << (arithmetic.activation_bits - 1)) - 1)
+    return Levels(maximum / high, high)
 
 
 def neuron(population: Population) -> LIF:
@@ -67,8 +77,12 @@ def quantise_population(
     membrane: FixedFormat,
     arithmetic: Arithmetic,
     steps: int,
+    sent: SentMembrane | None = None,
 ) -> FixedPopulation:
-    """Convert a population; its neurons' biases are those of the ``incoming`` projections."""
+    """Convert a population; its neurons' biases are those of the ``incoming`` projections.
+
+    ``sent`` is how it sends its membrane.  InputError if that cannot be scaled.
+    """
     model = neuron(population)
     bias = np.zeros(population.size)
     for projection in incoming:
@@ -88,6 +102,7 @@ def quantise_population(
         refractory=model.refractory,
         adaptation=_adaptation(model.adaptation, membrane, arithmetic, steps),
         activation=_activation(population, membrane, arithmetic),
+        sent_membrane=sent and _sent_membrane(population.name, sent, membrane, arithmetic),
     )
 
 
@@ -97,7 +112,7 @@ def _activation(
     model = population.model
     if not isinstance(model, Graded):
         return None
-    levels = levels_of(population, arithmetic)
+    levels = _signed_levels(model.maximum, arithmetic)
     reach = TANH_REACH if model.activation == "tanh" else model.maximum
     u = arguments(reach)
     values = {"tanh": np.tanh(u), "relu": np.maximum(u, 0.0), "linear": u}[model.activation]
@@ -110,6 +125,20 @@ def _activation(
         table=np.clip(table, -levels.maximum, levels.maximum).astype(np.int16),
         levels=levels,
     )
+
+
+def _sent_membrane(
+    name: str, sent: SentMembrane, membrane: FixedFormat, arithmetic: Arithmetic
+) -> FixedSentMembrane:
+    if not max(LEAST, membrane.lsb) <= sent.maximum <= MOST:
+        raise InputError(
+            f"population {name!r}: the membrane it sends ends at {sent.maximum:.3g}, beyond a step "
+            f"of it ({membrane.lsb:.3g}, {membrane.bits} bits) or single precision; give "
+            "membrane.maximum about the highest potential that occurs"
+        )
+    levels = _signed_levels(sent.maximum, arithmetic)
+    gain = make_gain(np.array([membrane.lsb / levels.lsb]), arithmetic.gain_bits, name)
+    return FixedSentMembrane(int(gain.factor[0]), gain.shift, levels, sent.steps == "last")
 
 
 def _adaptation(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from chipsim.connectivity import Convolution, Sparse
 from chipsim.errors import InputError
-from chipsim.network import Graded, Network, Projection
+from chipsim.network import Graded, Network, Projection, disagreement
 
 
 def check_supported(network: Network) -> None:
     """Raise InputError naming the first thing no crossbar core computes."""
     for projection in network.projections:
         _check_projection(projection)
+    if wrong := disagreement(network.projections):
+        raise InputError(f"projections {wrong}")
     graded = isinstance(network.population(network.readout).model, Graded)
     if graded and network.readout_kind != "membrane":
         raise InputError(

@@ -172,7 +172,12 @@ KEYS: tuple[Key, ...] = (
     Key("traffic.hops", "integer", "", "routers passed, the destination's included"),
     Key("traffic.packets_per_inference", "number", "", "packets"),
     Key("traffic.hops_per_inference", "number", "", "hops"),
-    Key("traffic.by_kind.*.packets", "integer", "", "packets of a kind: input, sum, spike, post"),
+    Key(
+        "traffic.by_kind.*.packets",
+        "integer",
+        "",
+        "packets of a kind: input, sum, spike, membrane, post",
+    ),
     Key("traffic.by_kind.*.hops", "integer", "", "hops of that kind"),
     Key(
         "traffic.max_link_load",

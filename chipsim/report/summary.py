@@ -185,8 +185,8 @@ def _neurobench(results: Results) -> dict[str, Any]:
     macs = acs = 0
     for index, run in enumerate(results.activity.runs):
         events = int(active[index]) * run.slice.count
-        macs += events if run.projection.source in graded else 0
-        acs += events if run.projection.source not in graded else 0
+        macs += events if run.projection.name in graded else 0
+        acs += events if run.projection.name not in graded else 0
     projections = {p.name: p for p in results.fixed.projections}
     weights = [projections[p.name].weight for p in results.network.projections]
     counts = [p.synapses for p in results.network.projections]

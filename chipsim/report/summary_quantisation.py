@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chipsim.network import LIF
-from chipsim.quantise.fixed import QuantisationLoss
+from chipsim.quantise.fixed import FixedPopulation, FixedSentMembrane, QuantisationLoss
 from chipsim.quantise.formats import FixedFormat
 from chipsim.results import Results
 
@@ -44,6 +44,11 @@ def quantisation(results: Results) -> list[dict[str, Any]]:
         )
         for population in results.fixed.populations
     ]
+    rows += [
+        _sent_membrane(results, population, membrane)
+        for population in results.fixed.populations
+        if (membrane := population.sent_membrane) is not None
+    ]
     for projection in results.fixed.projections:
         if projection.plasticity:
             clamped = results.activity.clamped[projection.name]
@@ -51,6 +56,21 @@ def quantisation(results: Results) -> list[dict[str, Any]]:
             updates = _trace_updates(results, projection.name)
             rows.append(_on_chip(projection.name, "trace", fmt, clamped, updates))
     return rows
+
+
+def _sent_membrane(
+    results: Results, population: FixedPopulation, membrane: FixedSentMembrane
+) -> dict[str, Any]:
+    """Return the row of membranes as they are sent: the format, how many were beyond it."""
+    bits = results.chip.core.arithmetic.activation_bits
+    times = results.counters.samples * (1 if membrane.last else results.counters.steps)
+    return _on_chip(
+        population.name,
+        "sent membrane",
+        FixedFormat(bits, membrane.levels.lsb),
+        results.activity.ended[population.name],
+        population.size * times,
+    )
 
 
 def _trace_updates(results: Results, projection: str) -> int:

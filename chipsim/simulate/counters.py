@@ -128,7 +128,7 @@ def _count_synapses(
         columns = arithmetic.weight_columns + _trace_columns(run.projection, arithmetic)
         synapses = int(active[index]) * run.slice.count
         events += synapses
-        kind = "mac" if run.projection.source in fixed.graded else "sop"
+        kind = "mac" if run.projection.name in fixed.graded else "sop"
         column[kind][core] += synapses * columns
         if run.projection.plasticity is not None:
             rows = run.axons.count * steps

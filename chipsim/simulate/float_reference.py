@@ -77,7 +77,21 @@ def _biases(network: Network, population: Population) -> NDArray[np.float32]:
     return bias
 
 
+def _sent_offsets(network: Network) -> dict[str, int]:
+    """Return where the membranes that populations send start in the activity: after all neurons."""
+    sending = [
+        network.population(name)
+        for name in evaluation_order(network)
+        if network.sent_membrane(name) is not None
+    ]
+    first = sum(p.size for p in network.populations)
+    places = _pointers([p.size for p in sending])[:-1]
+    return {p.name: first + int(place) for p, place in zip(sending, places, strict=True)}
+
+
 def _populations(network: Network, populations: list[Population]) -> floating.FloatPopulations:
+    places = _sent_offsets(network)
+    sent = [network.sent_membrane(p.name) for p in populations]
     models = [_neuron(p) for p in populations]
     graded = [p.model if isinstance(p.model, Graded) else None for p in populations]
     return floating.FloatPopulations(
@@ -100,6 +114,9 @@ def _populations(network: Network, populations: list[Population]) -> floating.Fl
         ).astype(np.float32),
         output=np.array([_OUTPUTS[g.activation] if g else floating.SPIKING for g in graded]),
         maximum=_floats([g.maximum if g else 1.0 for g in graded]),
+        sent=np.array([places.get(p.name, -1) for p in populations], np.int64),
+        sent_maximum=_floats([s.maximum if s else 0.0 for s in sent]),
+        sent_last=np.array([s is not None and s.steps == "last" for s in sent]),
     )
 
 
@@ -120,8 +137,9 @@ def _projections(
     factors = np.array([attenuation(p, network.steps) for p in ordered], np.float32)
     clamps = [np.inf if rule is None or rule.clamp is None else rule.clamp for rule in rules]
     convolutions = [p.name for p in ordered if p.connectivity]
+    sent = _sent_offsets(network)
     return floating.FloatProjections(
-        source=np.array([offsets[p.source] for p in ordered], np.int64),
+        source=np.array([(sent if p.membrane else offsets)[p.source] for p in ordered], np.int64),
         pre_size=np.array([network.population(p.source).size for p in ordered], np.int64),
         post_size=np.array([network.population(p.target).size for p in ordered], np.int64),
         delay=np.array([p.delay for p in ordered], np.int64),
@@ -207,6 +225,7 @@ def _compile(network: Network) -> floating.FloatProgram:
         eta=_joined([rule.eta for rule in rules]),
         inputs=sum(p.size for p in inputs),
         neurons=sum(p.size for p in populations),
+        sent=sum(network.population(name).size for name in _sent_offsets(network)),
         slots=1 + max((p.delay for p in network.projections), default=0),
         traces=sum(p.weight.size for p in ordered if p.plasticity),
         readout=[p.name for p in populations].index(network.readout),

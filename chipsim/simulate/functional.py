@@ -31,7 +31,8 @@ class Activity:
     ``learning`` ``(samples, steps, runs)`` count the axons of each run (order of ``runs``) that
     had input, and that changed traces, ``decays`` the decays of an axon's traces that were put off
     and made up for (None where all decay each step); ``saturated`` counts overflowing membrane
-    updates by population and ``clamped`` trace updates that met the clamp, by plastic projection.
+    updates by population, ``clamped`` trace updates that met the clamp, by plastic projection, and
+    ``ended`` sent membranes that were beyond their maximum, by the population that sent them.
     """
 
     answers: Answers
@@ -41,6 +42,7 @@ class Activity:
     learning: NDArray[np.uint16]
     saturated: dict[str, int]
     clamped: dict[str, int]
+    ended: dict[str, int]
     decays: NDArray[np.uint32] | None = None
 
 
@@ -102,6 +104,7 @@ def run_functional(
         potential=np.zeros((samples, fixed.population(fixed.readout).size), np.int64),
         saturated=np.zeros((samples, len(fixed.populations)), np.int64),
         clamped=np.zeros((samples, max(1, len(rules))), np.int64),
+        ended=np.zeros((samples, len(fixed.populations)), np.int64),
     )
 
     def run(first: int, last: int) -> None:
@@ -114,6 +117,7 @@ def run_functional(
             # Each call counts into a row of its own: no two threads share a counter.
             saturated=whole.saturated[first],
             clamped=whole.clamped[first],
+            ended=whole.ended[first],
         )
         memory = lasting if carried else fresh_memory(fixed, mapping, program)
         crossbar.run_samples(program, values[first:last], first, memory, part)
@@ -126,6 +130,7 @@ def run_functional(
         whole.potential.astype(np.float64),
     )
     overflows, clamps = whole.saturated.sum(axis=0), whole.clamped.sum(axis=0)
+    ended = whole.ended.sum(axis=0)
     return Activity(
         answers=answers,
         runs=runs,
@@ -134,5 +139,6 @@ def run_functional(
         learning=whole.learning,
         saturated={p.name: int(overflows[i]) for i, p in enumerate(fixed.populations)},
         clamped={p.name: int(clamps[i]) for i, p in enumerate(rules)},
+        ended={p.name: int(ended[i]) for i, p in enumerate(fixed.populations) if p.sent_membrane},
         decays=whole.decays if lazy else None,
     )

@@ -47,6 +47,14 @@ def neuron_offsets(fixed: FixedNetwork) -> dict[str, int]:
     return dict(zip(sizes, starts(list(sizes.values())), strict=True))
 
 
+def sent_offsets(fixed: FixedNetwork) -> dict[str, int]:
+    """Return where the membranes that populations send start in the activity: after all neurons."""
+    sending = [p for p in fixed.populations if p.sent_membrane]
+    first = sum(p.size for p in (*fixed.inputs, *fixed.populations))
+    places = starts([p.size for p in sending])
+    return {p.name: first + place for p, place in zip(sending, places, strict=True)}
+
+
 def compile_program(
     fixed: FixedNetwork,
     mapping: Mapping,
@@ -117,7 +125,7 @@ def _channel_sizes(fixed: FixedNetwork) -> list[int]:
 
 def _populations(fixed: FixedNetwork, mapping: Mapping) -> layout.Records:
     pops = fixed.populations
-    graded = [p.name for p in pops if p.activation]
+    graded, sent = [p.name for p in pops if p.activation], sent_offsets(fixed)
     incoming = [fixed.incoming(p.name) for p in pops]
     holding = [s.population for s in ordered_slices(fixed, mapping)]
     columns = zip(
@@ -134,7 +142,7 @@ def _populations(fixed: FixedNetwork, mapping: Mapping) -> layout.Records:
         (
             (
                 first, *_neuron(p), *channels, *slices, *projections, *rules, *_slow_state(p),
-                *_output(p, graded),
+                *_output(p, graded), *_sent(p, sent),
             )
             for p, first, channels, slices, projections, rules in columns
         ),
@@ -159,6 +167,14 @@ def _output(p: FixedPopulation, graded: Sequence[str]) -> tuple[int, ...]:
     return graded.index(p.name), p.activation.gain, p.activation.shift
 
 
+def _sent(p: FixedPopulation, places: dict[str, int]) -> tuple[int, ...]:
+    membrane = p.sent_membrane
+    if membrane is None:
+        return -1, 0, 0, 0, 0
+    gain = membrane.gain, membrane.shift, membrane.levels.maximum
+    return places[p.name], *gain, int(membrane.last)
+
+
 def _strengths(fixed: FixedNetwork) -> NDArray[np.int64]:
     return np.concatenate(
         [
@@ -180,14 +196,14 @@ def _slices(holding: tuple[Slice, ...]) -> layout.Records:
 
 
 def _projections(fixed: FixedNetwork, projections: list[FixedProjection]) -> layout.Records:
-    offsets = neuron_offsets(fixed)
+    offsets, sent = neuron_offsets(fixed), sent_offsets(fixed)
     plastic = [p.name for p in projections if p.plasticity is not None]
     firsts = starts([p.n_pre for p in projections])
     return records(
         layout.PROJECTION,
         (
             (
-                offsets[p.source],
+                sent[p.source] if p.membrane else offsets[p.source],
                 p.n_pre,
                 p.delay,
                 first,
@@ -252,6 +268,7 @@ def _formats(fixed: FixedNetwork, seed: int, traces: int, stride: int) -> layout
                 _ROUNDINGS[_trace_rounding(arithmetic)],
                 int(arithmetic.trace_decay == "lazy"),
                 int(fixed.readout_kind == "first_spike"),
+                sum(p.size for p in fixed.populations if p.sent_membrane),
             )
         ],
     )

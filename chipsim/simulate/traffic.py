@@ -302,7 +302,7 @@ def _compile(
     )
     return (
         emitters,
-        _flows([(i, f, t) for t, g in zip(senders, flows, strict=True) for i, f in g]),
+        _flows([(i, f, t) for t, g in zip(senders, flows, strict=True) for i, f in g], fixed),
         _input_flows([(i, f) for i, f in numbered if f.source == INPUT_PORT], offsets, fixed),
     )
 
@@ -316,13 +316,15 @@ def _sending_begins(timed: TimedTask, chip: Chip) -> Integers:
     return timed.end - chip.core.soma_cycles * timed.slice.count
 
 
-def _flows(flows: list[tuple[int, Flow, TimedTask]]) -> kernel.Flows:
+def _flows(flows: list[tuple[int, Flow, TimedTask]], fixed: FixedNetwork) -> kernel.Flows:
+    once = {p.name for p in fixed.populations if p.sent_membrane and p.sent_membrane.last}
     return kernel.Flows(
         first=_ints([f.first - t.slice.first for _, f, t in flows]),
         size=_ints([f.count for _, f, _ in flows]),
         tree=_ints([i for i, _, _ in flows]),
         packets=_ints([f.packets_per_neuron for _, f, _ in flows]),
         on_spike=np.array([f.kind == "spike" for _, f, _ in flows], np.bool_),
+        last=np.array([f.kind == "membrane" and f.population in once for _, f, _ in flows], bool),
     )
 
 

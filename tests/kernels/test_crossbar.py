@@ -14,11 +14,16 @@ from tests import naive
 from tests.conftest import (
     ARITHMETIC,
     random_convolution,
+    random_membranes,
     random_network,
     random_rank_order,
     random_slicing,
     random_variants,
 )
+
+MAKERS = [
+    random_network, random_variants, random_convolution, random_rank_order, random_membranes
+]  # fmt: skip
 
 
 def random_trace(network, rng, samples):
@@ -38,7 +43,7 @@ def random_trace(network, rng, samples):
     return Trace("random", spikes=(rng.random(shape) < 0.5).astype(np.uint8))
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=125)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rounding=st.sampled_from(["truncate", "nearest", "stochastic"]),
@@ -47,7 +52,7 @@ def random_trace(network, rng, samples):
     membrane_bits=st.sampled_from([24, 12]),
     trace_rounding=st.sampled_from(["same", "same", "truncate", "nearest", "stochastic"]),
     trace_decay=st.sampled_from(["dense", "lazy"]),
-    make=st.sampled_from([random_network, random_variants, random_convolution, random_rank_order]),
+    make=st.sampled_from(MAKERS),
 )
 def test_equals_the_plain_twin(
     seed, rounding, overflow, weight_bits, membrane_bits, trace_rounding, trace_decay, make

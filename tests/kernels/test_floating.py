@@ -6,19 +6,13 @@ from hypothesis import strategies as st
 
 from chipsim.simulate.float_reference import input_values, run_float
 from tests import naive
-from tests.conftest import (
-    random_convolution,
-    random_network,
-    random_rank_order,
-    random_variants,
-)
-from tests.kernels.test_crossbar import random_trace
+from tests.kernels.test_crossbar import MAKERS, random_trace
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    make=st.sampled_from([random_network, random_variants, random_convolution, random_rank_order]),
+    make=st.sampled_from(MAKERS),
 )
 def test_equals_the_plain_twin(seed, make):
     rng = np.random.default_rng(seed)

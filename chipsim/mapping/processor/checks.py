@@ -38,6 +38,11 @@ def check_network(network: Network, mode: PlasticityMode) -> None:
                 f"projection {projection.name}: hybrid plasticity needs an outer product a step "
                 "and has no program here; use plasticity frozen or off"
             )
+        if projection.membrane is not None:
+            raise InputError(
+                f"projection {projection.name}: membrane has no program here; processors are sent "
+                "spikes, so remove the key, or choose a crossbar chip, whose packets carry numbers"
+            )
         if projection.attenuation_tau is not None:
             raise InputError(
                 f"projection {projection.name}: attenuation_tau has no program here; only "
