@@ -159,14 +159,23 @@ def random_graded(rng: np.random.Generator) -> Graded:
 
 
 def random_membranes(rng: np.random.Generator) -> Network:
-    """As `random_variants`, with projections that carry membranes beside those that carry spikes.
+    """As `random_network`, with projections that carry membranes."""
+    return with_membranes(random_network(rng), rng)
+
+
+def random_membrane_variants(rng: np.random.Generator) -> Network:
+    """As `random_variants`, with projections that carry membranes."""
+    return with_membranes(random_variants(rng), rng)
+
+
+def with_membranes(network: Network, rng: np.random.Generator) -> Network:
+    """Let some projections carry membranes, sometimes with one beside them that carries spikes.
 
     Delayed ones too: what is sent in the last step of a sample then reaches nobody.
     """
-    network = random_variants(rng)
-    maximum, steps = float(rng.uniform(0.2, 3.0)), str(rng.choice(["all", "last"]))
+    sent = SentMembrane(float(rng.uniform(0.2, 3.0)), str(rng.choice(["all", "last"])))
     projections = [
-        replace(p, membrane=SentMembrane(maximum, steps))
+        replace(p, membrane=sent)
         if isinstance(network.population(p.source).model, LIF) and rng.random() < 0.7
         else p
         for p in network.projections

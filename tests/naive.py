@@ -96,10 +96,11 @@ class Faultless:
         """Change membranes and traces after a step."""
 
 
-def run_fixed(fixed, values, seed=0, first_sample=0, faults=Faultless()):  # noqa: B008
+def run_fixed(fixed, values, seed=0, first_sample=0, faults=Faultless(), steps=None):  # noqa: B008
     """Return (spikes (S, T, neurons), potentials of the readout (S, n)), both lists.
 
-    The final ones or, where the first spike decides, those of that step.
+    The final ones or, where the first spike decides, those of that step.  To ``steps`` is added
+    what was sent in each, by population, and by ("membrane", population).
     """
     rounder = Rounder(fixed.arithmetic.rounding, seed)
     all_spikes, potentials = [], []
@@ -111,7 +112,11 @@ def run_fixed(fixed, values, seed=0, first_sample=0, faults=Faultless()):  # noq
                 traces[j.name] = [[int(h) for h in row] for row in rule.initial]
             elif rule and (not rule.carried or n == 0):
                 traces[j.name] = [[0] * j.n_post for _ in range(j.n_pre)]
-        spikes, potential = _run_sample(fixed, values[n], rounder, first_sample + n, traces, faults)
+        spikes, potential, sent = _run_sample(
+            fixed, values[n], rounder, first_sample + n, traces, faults
+        )
+        if steps is not None:
+            steps += sent
         all_spikes.append(spikes)
         potentials.append(potential)
     return all_spikes, potentials
@@ -225,7 +230,7 @@ def _run_sample(fixed, values, rounder, sample, traces, faults):
         out.append([s for p in pops for s in fired[p.name]])
         if fixed.readout_kind == "first_spike" and any(fired[fixed.readout]) and answer is None:
             answer = list(u[fixed.readout])
-    return out, u[fixed.readout] if answer is None else answer
+    return out, u[fixed.readout] if answer is None else answer, history
 
 
 def sent_membranes(population, steps, u, rounder, key):

@@ -20,7 +20,7 @@ OPTIONS = {
 }
 READOUTS = {
     "membrane": "the last hidden membrane potentials, as the authors do",
-    "integrated": "hidden spikes, in output neurons without reset, as a chip can",
+    "integrated": "hidden spikes, in output neurons without reset, for packets without numbers",
 }
 REALS = {
     "density": (1.0, "share of the synapses in a task's mask"),

@@ -49,7 +49,7 @@ _Run = tuple[int, int, int]
 
 
 _Listeners = Mapping[tuple[str, FlowKind], list[_Run]]
-"""For every population, who hears which of its neurons, and whether by its membrane or as it fires (spike)."""
+"""For every population, who hears which of its neurons: its membranes, or what else it sends."""
 
 
 def _listeners(network: Network, slices: Sequence[Slice]) -> _Listeners:

@@ -102,7 +102,7 @@ def quantise_population(
         refractory=model.refractory,
         adaptation=_adaptation(model.adaptation, membrane, arithmetic, steps),
         activation=_activation(population, membrane, arithmetic),
-        sent_membrane=sent and _sent_membrane(population.name, sent, membrane, arithmetic),
+        sent_membrane=_sent_membrane(population.name, sent, membrane, arithmetic),
     )
 
 
@@ -128,8 +128,10 @@ def _activation(
 
 
 def _sent_membrane(
-    name: str, sent: SentMembrane, membrane: FixedFormat, arithmetic: Arithmetic
-) -> FixedSentMembrane:
+    name: str, sent: SentMembrane | None, membrane: FixedFormat, arithmetic: Arithmetic
+) -> FixedSentMembrane | None:
+    if sent is None:
+        return None
     if not max(LEAST, membrane.lsb) <= sent.maximum <= MOST:
         raise InputError(
             f"population {name!r}: the membrane it sends ends at {sent.maximum:.3g}, beyond a step "

@@ -52,8 +52,8 @@ def fault_arrays(
     if not faults.packet_drop:
         return FaultArrays(rates, np.zeros((0, 0), np.int64), np.zeros(0, np.int64))
     slices = ordered_slices(fixed, mapping)
-    sent = [p for p in fixed.populations if p.sent_membrane]
-    total = sum(p.size for p in (*fixed.inputs, *fixed.populations, *sent))
+    total = sum(p.size for p in fixed.inputs) + sum(p.size for p in fixed.populations)
+    total += sum(p.size for p in fixed.populations if p.sent_membrane)
     packets = np.tile(np.arange(total), (len(slices), 1))
     places = {part.index: s for s, part in enumerate(slices)}
     for flow in mapping.flows:

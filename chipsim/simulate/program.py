@@ -50,7 +50,7 @@ def neuron_offsets(fixed: FixedNetwork) -> dict[str, int]:
 def sent_offsets(fixed: FixedNetwork) -> dict[str, int]:
     """Return where the membranes that populations send start in the activity: after all neurons."""
     sending = [p for p in fixed.populations if p.sent_membrane]
-    first = sum(p.size for p in (*fixed.inputs, *fixed.populations))
+    first = sum(p.size for p in fixed.inputs) + sum(p.size for p in fixed.populations)
     places = starts([p.size for p in sending])
     return {p.name: first + place for p, place in zip(sending, places, strict=True)}
 

@@ -7,7 +7,8 @@ inside the task's mask ``m``, local plasticity outside::
 
 Two plastic layers without bias; the third layer's masked weights read out the second's last
 membrane potentials (readout ``membrane``: the authors' code) or its spikes, which output neurons
-without reset integrate with the same decay (``integrated``: what a chip that sends spikes can do).
+without reset integrate with the same decay (``integrated``: what a chip can do whose packets carry
+no numbers).
 Every sample has its own H, which starts at zero (the authors share one over a batch, zeroed for
 each).
 """
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chipsim.train.data import CLASSES
-from chipsim.train.hp import Layer, run_spiking, run_static
+from chipsim.train.hp import Layer, LayerRun, run_spiking, run_static
 from chipsim.train.settings import ContinualSettings, Dynamics
 from chipsim.train.state import CPU
 
@@ -111,16 +112,20 @@ def new_task(
 
 def forward(net: ContinualNet, task: Task, image: Tensor, dynamics: Dynamics) -> Tensor:
     """Return the readout ``(samples, classes)`` for ``image (samples, pixels)`` in [0, 1]."""
-    hidden = run_static(
-        _layer(net, task, 0), image[:, torch.from_numpy(task.order).to(image.device)], dynamics
-    )
-    last = run_spiking(_layer(net, task, 1), hidden.spikes, dynamics)
+    last = last_hidden(net, task, image, dynamics)
     if dynamics.readout == "integrated":
         left = [dynamics.decay ** (dynamics.steps - 1 - step) for step in range(dynamics.steps)]
         seen = (last.spikes * last.spikes.new_tensor(left)[:, None]).sum(1)
     else:
         seen = last.membrane
     return seen @ (net.weights[2] * task.masks[2]).T
+
+
+def last_hidden(net: ContinualNet, task: Task, image: Tensor, dynamics: Dynamics) -> LayerRun:
+    """Return what the second hidden layer does for ``image``, as in `forward`."""
+    order = torch.from_numpy(task.order).to(image.device)
+    first = run_static(_layer(net, task, 0), image[:, order], dynamics)
+    return run_spiking(_layer(net, task, 1), first.spikes, dynamics)
 
 
 def _layer(net: ContinualNet, task: Task, number: int) -> Layer:

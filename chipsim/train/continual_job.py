@@ -43,9 +43,8 @@ class ContinualJob:
 def train_continual(job: ContinualJob, progress: Progress = print_progress) -> Learnt:
     """Learn shuffled images task after task; return what the network knows at the end.
 
-    Writes ``job.out`` (see `chipsim.train.continual_save`), the trace of one task and the training
-    record; with readout ``integrated``, which chips know, also that task's description.  InputError
-    for bad data, paths or settings.
+    Writes ``job.out`` (see `chipsim.train.continual_save`), the description and the trace of one
+    task, and the training record.  InputError for bad data, paths or settings.
     """
     check_suffix(job.out, ".pt")
     described = _described_task(job)
@@ -67,9 +66,10 @@ def train_continual(job: ContinualJob, progress: Progress = print_progress) -> L
     continual_save.save_weights(job.out, training.net, tasks, described)
     trace = job.trace or Path("traces") / f"{job.out.stem}_task{described}.npz"
     continual_save.save_trace(trace, test_images, tasks[described])
-    if job.dynamics.readout == "integrated":
-        description = job.out.with_suffix(".yaml")
-        continual_save.save_description(description, training.net, job.dynamics, described, trace)
+    net, task = training.net, tasks[described]
+    most = continual_training.largest_membrane(net, task, train_images, job.dynamics)
+    description = job.out.with_suffix(".yaml")
+    continual_save.save_description(description, net, job.dynamics, described, trace, most)
     record = {
         "format": "chipsim-training-1",
         "rule": f"{job.settings.rule} continual",

@@ -5,6 +5,7 @@ Weights inside a task's masks are a network of its own; the description is that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,14 +58,15 @@ def save_trace(path: Path, images: Images, task: Task) -> None:
 
 
 def save_description(
-    path: Path, net: ContinualNet, dynamics: Dynamics, described: int, trace: Path
+    path: Path, net: ContinualNet, dynamics: Dynamics, described: int, trace: Path, most: float
 ) -> None:
     """Write the description of the ``described`` task's network in the checkpoint ``path.stem``.
 
-    ``trace`` is named relative to ``path``.
+    ``trace`` is named relative to ``path``.  ``most`` is how far the second hidden layer's membrane
+    potentials go; readout ``membrane`` sends them up to the hundredth above.
     """
     image, first, second, output = POPULATIONS
-    last = {"threshold": dynamics.threshold, "decay": dynamics.decay, "reset": "none"}
+    words, read_out, carried = _readout(dynamics, most)
     content = {
         "model": path.stem,
         "steps": dynamics.steps,
@@ -78,20 +80,31 @@ def save_description(
             },
             lif(first, len(net.weights[0]), dynamics),
             lif(second, len(net.weights[1]), dynamics),
-            {"name": output, "size": CLASSES, "model": "lif", **last},
+            {"name": output, "size": CLASSES, **read_out},
         ],
         "projections": [
             _projection(1, image, first, dynamics),
             _projection(2, first, second, dynamics),
-            {"name": "fc3", "source": second, "target": output, "weight": "task.fc3.weight"},
+            {"name": "fc3", "source": second, "target": output, "weight": "task.fc3.weight"}
+            | carried,
         ],
         "readout": {"population": output, "kind": "membrane"},
     }
     heading = (
-        "Hybrid plasticity, Wu et al. 2022, variant E with an integrating output layer; the "
+        f"Hybrid plasticity, Wu et al. 2022, variant E with {words}; the "
         f"network of task {described}.\n# Written by `chipsim train hp-continual`."
     )
     write(path, heading, content, trace)
+
+
+def _readout(dynamics: Dynamics, most: float) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Return the output layer in words, its neurons, and what the projection to it carries."""
+    if dynamics.readout == "integrated":
+        neurons = {"threshold": dynamics.threshold, "decay": dynamics.decay, "reset": "none"}
+        return "an integrating output layer", {"model": "lif"} | neurons, {}
+    graded = {"model": "graded", "activation": "linear", "maximum": 1.0}
+    sent = {"maximum": math.ceil(100 * most) / 100, "steps": "last"}
+    return "an output layer that reads membranes", graded, {"membrane": sent}
 
 
 def _projection(number: int, source: str, target: str, dynamics: Dynamics) -> dict[str, Any]:

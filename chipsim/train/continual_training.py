@@ -15,7 +15,7 @@ from torch import Tensor
 
 from chipsim.train import checkpoint
 from chipsim.train.bptt import Progress, print_progress
-from chipsim.train.continual import ContinualNet, Task, forward, new_net, new_task
+from chipsim.train.continual import ContinualNet, Task, forward, last_hidden, new_net, new_task
 from chipsim.train.data import CLASSES, Images
 from chipsim.train.measure import BATCH, scaled
 from chipsim.train.settings import ContinualSettings, Dynamics, Learnt, cosine
@@ -100,6 +100,17 @@ def accuracy(net: ContinualNet, task: Task, images: Images, dynamics: Dynamics) 
             readout = forward(net, task, scaled(images.pixels[part], net.device), dynamics)
             right += int((readout.argmax(1).cpu().numpy() == images.labels[part]).sum())
     return 100.0 * right / images.count
+
+
+def largest_membrane(net: ContinualNet, task: Task, images: Images, dynamics: Dynamics) -> float:
+    """Return the largest last potential, or smallest if farther from 0, of the second layer."""
+    largest = 0.0
+    with torch.no_grad():
+        for first in range(0, images.count, BATCH):
+            pixels = scaled(images.pixels[first : first + BATCH], net.device)
+            last = last_hidden(net, task, pixels, dynamics)
+            largest = max(largest, float(last.membrane.abs().max()))
+    return largest
 
 
 def keep(

@@ -48,6 +48,8 @@ class PlainFaults(Faultless):
 
     def packet(self, projection: Any, i: int, part: Slice) -> int:
         """The number of the packet: that of the first neuron in it."""
+        if projection.membrane:
+            return self.membrane_place(projection.source) + i
         first = sum(self.sizes[name] for name in self.order[: self.order.index(projection.source)])
         for flow in self.mapping.flows:
             if (
@@ -58,6 +60,12 @@ class PlainFaults(Faultless):
             ):
                 return first + i - (i - flow.first) % flow.neurons_per_packet
         return first + i
+
+    def membrane_place(self, population: str) -> int:
+        """Membranes are numbered after all neurons, those of earlier populations first."""
+        sending = [p.name for p in self.fixed.populations if p.sent_membrane]
+        before = sending[: sending.index(population)]
+        return sum(self.sizes.values()) + sum(self.sizes[name] for name in before)
 
     def hears(self, projection: Any, i: int, n: int, sample: int, t: int) -> bool:
         s, part = self.slice_of(projection, i, n)

@@ -17,10 +17,12 @@ from chipsim.network import Trace
 from chipsim.quantise.quantise_network import quantise_network
 from chipsim.simulate.functional import integer_values, run_functional
 from tests import naive
-from tests.conftest import random_network, random_variants
+from tests.conftest import random_membrane_variants, random_network, random_variants
 from tests.faults.plain_faults import PlainFaults
 from tests.kernels.test_crossbar import random_trace
 from tests.simulate.tiny import relay, simulated, spike_trace, tiny_chip
+
+MAKERS = [random_network, random_variants, random_membrane_variants]
 
 
 def case(seed: int, make: Any, **arithmetic: Any) -> tuple[Any, Any, Trace] | None:
@@ -36,12 +38,12 @@ def case(seed: int, make: Any, **arithmetic: Any) -> tuple[Any, Any, Trace] | No
     return fixed, mapping, random_trace(network, rng, samples=3)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=75)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rounding=st.sampled_from(["nearest", "stochastic", "truncate"]),
     decay=st.sampled_from(["dense", "lazy"]),
-    make=st.sampled_from([random_network, random_variants]),
+    make=st.sampled_from(MAKERS),
     drop=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
     flip=st.sampled_from([0.0, 0.002, 0.05]),
 )
@@ -63,7 +65,7 @@ def test_equals_the_plain_twin(
 
 
 @settings(derandomize=True, deadline=None, max_examples=15)
-@given(seed=st.integers(0, 2**32 - 1), make=st.sampled_from([random_network, random_variants]))
+@given(seed=st.integers(0, 2**32 - 1), make=st.sampled_from(MAKERS))
 def test_threads_and_batches_change_nothing(seed: int, make: Any) -> None:
     found = case(seed, make)
     if found is None:

@@ -14,6 +14,7 @@ from tests import naive
 from tests.conftest import (
     ARITHMETIC,
     random_convolution,
+    random_membrane_variants,
     random_membranes,
     random_network,
     random_rank_order,
@@ -22,8 +23,13 @@ from tests.conftest import (
 )
 
 MAKERS = [
-    random_network, random_variants, random_convolution, random_rank_order, random_membranes
-]  # fmt: skip
+    random_network,
+    random_variants,
+    random_convolution,
+    random_rank_order,
+    random_membranes,
+    random_membrane_variants,
+]
 
 
 def random_trace(network, rng, samples):
@@ -43,7 +49,7 @@ def random_trace(network, rng, samples):
     return Trace("random", spikes=(rng.random(shape) < 0.5).astype(np.uint8))
 
 
-@settings(derandomize=True, deadline=None, max_examples=125)
+@settings(derandomize=True, deadline=None, max_examples=140)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rounding=st.sampled_from(["truncate", "nearest", "stochastic"]),

@@ -9,7 +9,7 @@ from tests import naive
 from tests.kernels.test_crossbar import MAKERS, random_trace
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     make=st.sampled_from(MAKERS),

@@ -35,14 +35,17 @@ def plain_input(stream: Any, g: int, flows: list[dict[str, int]]) -> list[Packet
     return [(PORT, cycle, tree) for cycle, tree in enumerate(trees)]
 
 
-def plain_emitter(emitter: dict[str, Any], g: int, pace: int, spikes: Any) -> list[Packet]:
+def plain_emitter(
+    emitter: dict[str, Any], g: int, steps: int, pace: int, spikes: Any
+) -> list[Packet]:
     packets = []
     for j in range(emitter["count"]):
         cycle = emitter["begin"][g] + pace * (j + 1)
         for flow in emitter["flows"]:
             heard = flow["first"] <= j < flow["first"] + flow["count"]
             silent = flow["on_spike"] and not spikes[g][emitter["first"] + j]
-            if heard and not silent:
+            waits = flow["last"] and g % steps != steps - 1
+            if heard and not silent and not waits:
                 packets += [(emitter["injector"], cycle, flow["tree"])] * flow["packets"]
     return packets
 
@@ -62,7 +65,7 @@ def plain_phases(case: dict[str, Any]) -> list[list[Packet]]:
         for g in range(samples * steps):
             phase = 1 + emitter["phase"] + g * case["interval"]
             if phase < len(phases):
-                phases[phase] += plain_emitter(emitter, g, case["pace"], case["spikes"])
+                phases[phase] += plain_emitter(emitter, g, steps, case["pace"], case["spikes"])
     return phases
 
 
@@ -88,6 +91,7 @@ def random_case(seed: int) -> dict[str, Any]:
             "first": first,
             "count": count,
             "on_spike": spiking,
+            "last": bool(rng.random() < 0.3),
             "packets": packets,
             "tree": next(trees),
         }
@@ -140,7 +144,7 @@ def compiled(case: dict[str, Any], first: int, last: int, room: int) -> tuple[An
         ),
         traffic.Flows(
             *(ints([f[key] for f in flows]) for key in ("first", "count", "tree", "packets")),
-            np.array([f["on_spike"] for f in flows], np.bool_),
+            *(np.array([f[key] for f in flows], np.bool_) for key in ("on_spike", "last")),
         ),
         traffic.InputFlows(
             *(ints([f[key] for f in inputs]) for key in ("first", "count", "tree", "values"))

@@ -9,15 +9,20 @@ import numpy as np
 
 from chipsim.mapping.model import INPUT_PORT, Flow, Slice
 from chipsim.results import Results
+from tests import naive
 
 
-def stream(results: Results) -> list[dict[str, list[int]]]:
-    """Activity of every population at every step of all samples, one after the other."""
+def stream(results: Results) -> list[dict[Any, list[int]]]:
+    """Activity of every population at every step of all samples, one after the other.
+
+    Membranes that are sent are under ("membrane", population), as the plain twin has them.
+    """
     values, spikes = results.activity.values, results.activity.answers.spikes
-    steps = []
+    steps: list[dict[Any, list[int]]] = []
     for n in range(spikes.shape[0]):
         for t in range(spikes.shape[1]):
-            now, at = {}, 0
+            now: dict[Any, list[int]] = {}
+            at = 0
             for source in results.fixed.inputs:
                 row = values[n, min(t, values.shape[1] - 1)]
                 now[source.name] = row[at : at + source.size].tolist()
@@ -27,13 +32,23 @@ def stream(results: Results) -> list[dict[str, list[int]]]:
                 now[population.name] = spikes[n, t, at : at + population.size].tolist()
                 at += population.size
             steps.append(now)
+    if any(p.sent_membrane for p in results.fixed.populations):
+        return [{**sent, **now} for sent, now in zip(membranes(results), steps, strict=True)]
+    return steps
+
+
+def membranes(results: Results) -> list[dict[Any, list[int]]]:
+    """What the plain twin sends at every step, membranes by ("membrane", population)."""
+    steps: list[dict[Any, list[int]]] = []
+    naive.run_fixed(results.fixed, results.activity.values, steps=steps)
     return steps
 
 
 def heard(results: Results, steps: Any, g: int, projection: Any, i: int) -> int:
     """Activity that axon ``i`` of a projection sees at step ``g`` (counted over all samples)."""
     t = g % results.network.steps
-    return steps[g - projection.delay][projection.source][i] if t >= projection.delay else 0
+    sender = ("membrane", projection.source) if projection.membrane else projection.source
+    return steps[g - projection.delay][sender][i] if t >= projection.delay else 0
 
 
 def changes_trace(results: Results, rule: Any, t: int, i: int, x: int) -> bool:
@@ -74,7 +89,8 @@ def actions(results: Results) -> dict[str, Counter[int]]:
                 for i in range(run.first, run.first + run.count):
                     x = heard(results, steps, g, projection, i)
                     if x:
-                        kind = "mac" if projection.source in graded else "sop"
+                        numbers = projection.membrane or projection.source in graded
+                        kind = "mac" if numbers else "sop"
                         found[kind][core] += part.count * columns
                     if rule:
                         found["trace_decay"][core] += part.count
@@ -120,7 +136,11 @@ def senders(results: Results, steps: Any, flow: Flow) -> list[tuple[int, int]]:
     sent = []
     for g, now in enumerate(steps):
         values = now[flow.population]
-        if flow.kind == "spike" or (flow.kind == "input" and flow.population not in graded):
+        if flow.kind == "membrane":
+            once = results.fixed.population(flow.population).sent_membrane.last
+            last = (g + 1) % results.network.steps == 0
+            sent += [(g, n) for n in neurons if last or not once]
+        elif flow.kind == "spike" or (flow.kind == "input" and flow.population not in graded):
             sent += [(g, n) for n in neurons if values[n]]
         elif flow.kind == "input":
             before = steps[g - 1][flow.population] if g else [0] * len(values)

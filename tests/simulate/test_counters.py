@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipsim.simulate.counters import ACTIONS
-from tests.conftest import random_network
+from tests.conftest import random_membranes, random_network
 from tests.simulate import plain
 from tests.simulate.tiny import (
     random_run,
@@ -21,16 +23,19 @@ from tests.simulate.tiny import (
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     bits=st.sampled_from([16, 8, 4]),
     multicast=st.sampled_from(["tree", "unicast"]),
     mode=st.sampled_from(["running", "frozen", "off"]),
+    make=st.sampled_from([random_network, random_membranes]),
 )
-def test_actions_equal_the_recount(seed: int, bits: int, multicast: str, mode: str) -> None:
+def test_actions_equal_the_recount(
+    seed: int, bits: int, multicast: str, mode: str, make: Any
+) -> None:
     chip = tiny_chip(f"core.weight_bits={bits}", f"mesh.multicast={multicast}")
-    results = random_run(seed, chip=chip, plasticity=mode)
+    results = random_run(seed, chip=chip, plasticity=mode, make=make)
     expected = plain.actions(results)
     names = [action for action in ACTIONS if action != "core_cycle"]
     assert set(names) == set(expected)

@@ -20,6 +20,7 @@ from chipsim.report.arrays import arrays_of
 from chipsim.report.summary import summarise
 from chipsim.simulate import traffic
 from chipsim.simulate.counters import ACTIONS, actions_of
+from tests.conftest import random_membranes, random_network
 from tests.simulate import plain
 from tests.simulate.tiny import random_run, tiny_chip
 
@@ -42,10 +43,16 @@ def captured(seed: int, **choices: Any) -> tuple[Any, list[list[tuple[int, int, 
     return results, phases
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.sampled_from(["tree", "unicast"]))
-def test_every_packet_is_where_and_when_the_mapping_says(seed: int, multicast: str) -> None:
-    results, phases = captured(seed, chip=tiny_chip(f"mesh.multicast={multicast}"))
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["tree", "unicast"]),
+    st.sampled_from([random_network, random_membranes]),
+)
+def test_every_packet_is_where_and_when_the_mapping_says(
+    seed: int, multicast: str, make: Any
+) -> None:
+    results, phases = captured(seed, chip=tiny_chip(f"mesh.multicast={multicast}"), make=make)
     expected = plain.packets(results)
     assert len(phases) == len(expected)
     for got, wanted in zip(phases, expected, strict=True):

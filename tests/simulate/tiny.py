@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,16 @@ def simulated(network: Network, chip: Chip, trace: Trace, **choices: Any) -> Res
     return simulate(network, chip, trace, Choices(**choices))
 
 
-def random_run(case: int, samples: int = 2, chip: Chip | None = None, **choices: Any) -> Results:
+def random_run(
+    case: int,
+    samples: int = 2,
+    chip: Chip | None = None,
+    make: Callable[[np.random.Generator], Network] = random_network,
+    **choices: Any,
+) -> Results:
     """A random network with a random trace, mapped by the real mapper onto a tiny chip."""
     rng = np.random.default_rng(case)
-    network = random_network(rng)
+    network = make(rng)
     trace = random_trace(network, rng, samples)
     return simulated(network, chip or tiny_chip(), trace, **choices)
 

@@ -1,5 +1,6 @@
 """The files of a continual learning network: what they hold is what was trained."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,11 @@ from plain_hp import run_variant
 torch = pytest.importorskip("torch")
 
 from chipsim.errors import InputError  # noqa: E402
+from chipsim.load.description import read_model  # noqa: E402
 from chipsim.load.traces import read_trace  # noqa: E402
+from chipsim.network import Trace  # noqa: E402
+from chipsim.simulate.float_reference import run_float  # noqa: E402
+from chipsim.simulate.samples import classes  # noqa: E402
 from chipsim.train import continual  # noqa: E402
 from chipsim.train.continual_job import ContinualJob, train_continual  # noqa: E402
 from chipsim.train.data import read_mnist  # noqa: E402
@@ -21,18 +26,23 @@ PIXELS, HIDDEN = SIDE * SIDE, 32
 SETTINGS = ContinualSettings(
     tasks=3, hidden=HIDDEN, density=0.3, batch=20, weight_rate=5e-3, epochs=3
 )
-DYNAMICS = replace(VARIANTS["E"], readout="integrated")
+
+
+READOUTS = {name: replace(VARIANTS["E"], readout=name) for name in ("membrane", "integrated")}
 
 
 def make_job(folder, **changes):
     data = write_set(folder / "data", train=200, test=60)
-    job = ContinualJob(data, folder / "m" / "net.pt", SETTINGS, DYNAMICS, trace=folder / "t.npz")
+    job = ContinualJob(
+        data, folder / "m" / "net.pt", SETTINGS, VARIANTS["E"], trace=folder / "t.npz"
+    )
     return replace(job, **changes)
 
 
-@pytest.fixture(scope="module")
-def job(tmp_path_factory):
-    job = make_job(tmp_path_factory.mktemp("continual"), task=1)
+@pytest.fixture(scope="module", params=READOUTS)
+def job(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("continual")
+    job = make_job(folder, task=1, dynamics=READOUTS[request.param])
     train_continual(job, lambda line: None)
     return job
 
@@ -68,8 +78,10 @@ def test_description_and_trace_make_the_network_that_was_trained(job, state):
     assert np.array_equal(trace.labels, images.labels)
 
     neurons = description["populations"][1:]
-    assert all((p["threshold"], p["decay"]) == (0.5, 0.8) for p in neurons)
-    assert [p["reset"] for p in neurons] == ["subtract", "subtract", "none"]
+    integrated = job.dynamics.readout == "integrated"
+    lif = neurons if integrated else neurons[:2]
+    assert all((p["threshold"], p["decay"]) == (0.5, 0.8) for p in lif)
+    assert [p["reset"] for p in lif] == ["subtract", "subtract", "none"][: len(lif)]
     plain = []
     for projection in description["projections"][:2]:
         rule = projection["plasticity"]
@@ -78,7 +90,7 @@ def test_description_and_trace_make_the_network_that_was_trained(job, state):
         gate = state[rule["alpha"]] * (1.0 - mask.T)
         none = np.zeros(len(weight))
         plain.append((weight, none, gate, state[rule["beta"]], state[rule["eta"]]))
-        assert (rule["rho"], projection["attenuation_tau"]) == (DYNAMICS.rho, DYNAMICS.tau)
+        assert (rule["rho"], projection["attenuation_tau"]) == (job.dynamics.rho, job.dynamics.tau)
     output = state[description["projections"][2]["weight"]]
 
     net = continual.ContinualNet(
@@ -88,13 +100,13 @@ def test_description_and_trace_make_the_network_that_was_trained(job, state):
         )
     )
     shown = torch.tensor(images.pixels[:20] / 255.0, dtype=torch.float32)
-    wanted = continual.forward(net, task, shown, DYNAMICS).numpy()
+    wanted = continual.forward(net, task, shown, job.dynamics).numpy()
     for sample in range(20):
         arriving = np.tile(trace.held[sample] * trace.scale, (1, description["steps"], 1))
         for parts in plain:
-            arriving = run_variant(*parts, arriving, DYNAMICS)[0]
-        u = np.zeros(10)
-        for spikes in arriving[0]:
+            arriving, _, last, _ = run_variant(*parts, arriving, job.dynamics)
+        u = np.zeros(10) if integrated else output @ last[0]
+        for spikes in arriving[0] if integrated else ():
             u = neurons[2]["decay"] * u + output @ spikes
         np.testing.assert_allclose(wanted[sample], u, atol=1e-4)
 
@@ -104,9 +116,33 @@ def test_no_such_task(tmp_path):
         train_continual(make_job(tmp_path, task=3), lambda line: None)
 
 
-def test_membrane_readout_has_no_description(tmp_path):
+def test_answers_of_the_description_are_those_of_the_training(job):
+    model = read_model(job.out)
+    answers = run_float(model.network, read_trace(model.trace))
+    got = classes(answers, model.network.readout, model.network.readout_kind)
+    images = read_mnist(job.data, "t10k")
+    record = json.loads(job.out.with_suffix(".training.json").read_text())
+    share = 100.0 * float(np.mean(got == images.labels))
+    # A potential within rounding of its threshold may change an answer.
+    assert share == pytest.approx(record["tasks"][-1]["test"][1], abs=100.0 / images.count)
+
+
+def test_membranes_are_sent_up_to_the_largest_in_training(tmp_path):
     settings = replace(SETTINGS, tasks=1, epochs=1)
-    job = make_job(tmp_path, settings=settings, dynamics=VARIANTS["E"])
+    job = make_job(tmp_path, settings=settings)
     train_continual(job, lambda line: None)
-    assert not job.out.with_suffix(".yaml").exists()
-    assert job.out.exists()
+    network = read_model(job.out).network
+    (sent,) = (p.membrane for p in network.projections if p.membrane)
+    images = read_mnist(job.data, "train")
+    wide = replace(
+        network,
+        projections=tuple(p for p in network.projections if p.name != "fc3"),
+        readout="hidden2",
+        readout_kind="membrane",
+        populations=network.populations[:3],
+    )
+    order = continual.new_task(settings, 0, PIXELS).order
+    trace = Trace("train", scale=1 / 255, held=images.pixels[:, order])
+    largest = np.abs(run_float(wide, trace).potential).max()
+    assert sent.steps == "last"
+    assert largest <= sent.maximum <= largest + 0.0101
