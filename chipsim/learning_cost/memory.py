@@ -71,8 +71,10 @@ def _history_bits(network: Network, core: Core, piece: Slice, held: bool) -> int
     """Return the bits that hold what every axon of a slice heard in every step."""
     projections, bits = projections_by_name(network), 0
     for run in piece.axons:
-        model = network.population(projections[run.projection].source).model
+        projection = projections[run.projection]
+        model, membrane = network.population(projection.source).model, projection.membrane
         spikes = model.kind == "spikes" if isinstance(model, Input) else isinstance(model, LIF)
-        copies = 1 if held and isinstance(model, Input) else network.steps
+        once = membrane.steps == "last" if membrane else held and isinstance(model, Input)
+        copies, spikes = 1 if once else network.steps, spikes and membrane is None
         bits += run.count * copies * (1 if spikes else core.arithmetic.activation_bits)
     return bits

@@ -7,6 +7,7 @@ pass is, population by population against the order of the forward pass::
     d_i  =  surrogate(u_i) * (error of its spike) + k * (d_i of the step after)
     gradient of w_ij        +=  x_i d_j
 
+Along a projection that carries membranes, the error is one of the membrane: it needs no surrogate.
 The synapses of j may lie on other cores than j: then ``d_j`` travels there (``error``, the way of
 the post factor of local plasticity).  Each slice adds up its part of the error of a presynaptic
 neuron and sends it to the core that owns that neuron (``feedback``, at accumulator width, one word
@@ -25,7 +26,7 @@ from chipsim.cores.crossbar import ceil_div
 from chipsim.errors import InputError
 from chipsim.mapping.model import INPUT_PORT, Flow, FlowKind, Slice
 from chipsim.mapping.shapes import projections_by_name
-from chipsim.network import Input, Network
+from chipsim.network import Input, Network, Projection
 
 MessageKind = Literal["error", "feedback", "label"]
 
@@ -47,6 +48,13 @@ class Message:
     def packets(self) -> int:
         """Packets of one sample."""
         return self.flow.count * self.flow.packets_per_neuron * self.steps
+
+
+def error_steps(network: Network, projection: Projection) -> int:
+    """Return the steps of a sample in which errors go back along ``projection``."""
+    if projection.membrane is not None and projection.membrane.steps == "last":
+        return int(projection.delay == 0)
+    return max(0, network.steps - projection.delay)
 
 
 def owners_of(slices: Sequence[Slice], population: str) -> tuple[Slice, ...]:
@@ -116,7 +124,7 @@ def _feedback(network: Network, chip: Chip, slices: Sequence[Slice], piece: Slic
         projection = projections[run.projection]
         if isinstance(network.population(projection.source).model, Input):
             continue
-        steps = max(0, network.steps - projection.delay)
+        steps = error_steps(network, projection)
         for owner in owners_of(slices, projection.source):
             low = max(owner.first, run.first)
             high = min(owner.first + owner.count, run.first + run.count)

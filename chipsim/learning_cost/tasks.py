@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from chipsim.chip import Chip
 from chipsim.cores.crossbar import ceil_div
-from chipsim.learning_cost.messages import Message
+from chipsim.learning_cost.messages import Message, error_steps
 from chipsim.mapping.model import Axons, Route, Slice, TaskKind
 from chipsim.mapping.shapes import projections_by_name
 from chipsim.network import Input, Network
@@ -106,7 +106,7 @@ def backward_actions(
         if piece.role != "dendrite":
             column["soma_update"][core] += piece.count * network.steps * samples
         for run in inner_axons(network, piece):
-            steps = max(0, network.steps - projections[run.projection].delay) * samples
+            steps = error_steps(network, projections[run.projection]) * samples
             column["mac"][core] += run.count * piece.count * arithmetic.weight_columns * steps
         for run in piece.axons:
             gradients = active[piece.index, run.projection, run.first]

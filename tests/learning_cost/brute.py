@@ -58,6 +58,9 @@ def words(results: Results) -> Iterator[tuple[str, int, tuple[int, ...], int]]:
                 # What acted before the sample began has no error to hear of.
                 if t - projection.delay < 0:
                     continue
+                sent = projection.membrane
+                if sent and sent.steps == "last" and t - projection.delay < network.steps - 1:
+                    continue
                 for axon in range(run.first, run.first + run.count):
                     to = owner(results, projection.source, axon)
                     yield "feedback", piece.index, (to.index,), arithmetic.accumulator_bits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,14 +18,14 @@ from chipsim.learning_cost.tasks import backward_actions
 from chipsim.network import LIF, Input, Network, Population, Projection
 from chipsim.results import Results
 from chipsim.simulate.counters import actions_of
+from tests.conftest import random_membranes, random_network
 from tests.learning_cost import brute
 from tests.simulate.tiny import TINY, random_run, relay, simulated, spike_trace, tiny_chip
 
 
-def run(seed: int, multicast: str, mode: str, *overrides: str) -> Results:
-    return random_run(
-        seed, chip=tiny_chip(f"mesh.multicast={multicast}", *overrides), plasticity=mode
-    )
+def run(seed: int, multicast: str, mode: str, make: Any, *overrides: str) -> Results:
+    chip = tiny_chip(f"mesh.multicast={multicast}", *overrides)
+    return random_run(seed, chip=chip, make=make, plasticity=mode)
 
 
 CASES = {
@@ -32,15 +33,16 @@ CASES = {
     "multicast": st.sampled_from(["tree", "unicast"]),
     "mode": st.sampled_from(["running", "off"]),
     "payload": st.sampled_from([16, 64]),
+    "make": st.sampled_from([random_network, random_membranes]),
 }
 
 
 @settings(derandomize=True, deadline=None, max_examples=30)
 @given(**CASES)
 def test_packets_are_the_words_that_must_travel(
-    seed: int, multicast: str, mode: str, payload: int
+    seed: int, multicast: str, mode: str, payload: int, make: Any
 ) -> None:
-    results = run(seed, multicast, mode, f"mesh.payload_bits={payload}")
+    results = run(seed, multicast, mode, make, f"mesh.payload_bits={payload}")
     expected = Counter(kind for kind, *_ in brute.packets(results))
     bits = Counter[str]()
     for kind, _, _, size in brute.packets(results):
@@ -56,10 +58,10 @@ def test_packets_are_the_words_that_must_travel(
 @settings(derandomize=True, deadline=None, max_examples=30)
 @given(**CASES)
 def test_actions_and_hops_equal_the_recount(
-    seed: int, multicast: str, mode: str, payload: int
+    seed: int, multicast: str, mode: str, payload: int, make: Any
 ) -> None:
     results = run(
-        seed, multicast, mode, f"mesh.payload_bits={payload}", "core.weight_bits=8",
+        seed, multicast, mode, make, f"mesh.payload_bits={payload}", "core.weight_bits=8",
     )  # fmt: skip
     expected = brute.actions(results)
     if "hop_bit" not in results.chip.prices:
