@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from chipsim.errors import InputError
 from chipsim.learning_cost.cost import backward
 from chipsim.learning_cost.messages import backward_messages
 from chipsim.learning_cost.tasks import backward_actions
-from chipsim.network import LIF, Input, Network, Population, Projection
+from chipsim.network import LIF, Input, Network, Population, Projection, SentMembrane
 from chipsim.results import Results
 from chipsim.simulate.counters import actions_of
 from tests.conftest import random_membranes, random_network
@@ -116,6 +117,20 @@ def test_memory_beside_a_hand_count() -> None:
     # 24-bit membranes of the 3 steps before the last.
     assert first["soma"]["stored membranes"] == second["soma"]["stored membranes"] == 27
     assert first["soma"]["errors"] == 3 * (2 + 2 * 4)
+
+
+@pytest.mark.parametrize(("steps", "size"), [("all", 3 * 8 * 4), ("last", 3 * 8)])
+def test_memory_of_membranes_that_were_heard(steps: Any, size: int) -> None:
+    """3 axons of 8 bit, in 4 steps or in one."""
+    network = relay(neurons=3, steps=4, layers=2)
+    heard = replace(network.projections[1], membrane=SentMembrane(2.0, steps))
+    results = simulated(
+        replace(network, projections=(network.projections[0], heard)),
+        tiny_chip(),
+        spike_trace([[[1] * 3] * 4]),
+    )
+    _, second = ({use.memory: dict(use.items) for use in uses} for uses in backward(results).memory)
+    assert second["axon"]["input history"] == size // 8
 
 
 def test_only_dense_projections_are_known() -> None:
