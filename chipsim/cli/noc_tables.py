@@ -45,8 +45,8 @@ TIMES = {
 FIELDS = {"buffer": "buffer_packets", "usable": "entries"}
 """What `chipsim.processor_chip.Router` calls them, where it differs."""
 SPACING = 1000
-REFUSED = ("cores", "routing", "vcs", "head_cycles", "cut_through", "traffic", "load",
-           "board_hop_cycles", "board_link_interval", "flits", "plot")  # fmt: skip
+REFUSED = ("cores", "routing", "vcs", "ring_classes", "head_cycles", "cut_through", "traffic",
+           "load", "board_hop_cycles", "board_link_interval", "flits", "plot")  # fmt: skip
 
 
 def run_tables(args: argparse.Namespace) -> int:
