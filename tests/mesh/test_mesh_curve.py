@@ -212,7 +212,7 @@ def test_ring_classes_from_the_command_line(capsys):
         found = json.loads(capsys.readouterr().out)
         assert ("balanced ring classes" in found["mesh"]) == (classes == "balanced")
         accepted[classes] = found["points"][0]["accepted"]
-    assert accepted["balanced"] > 1.3 * accepted["dateline"]
+    assert accepted["balanced"] > 1.2 * accepted["dateline"]
 
 
 def test_traffic_by_matrix_is_in_proportion():

@@ -69,11 +69,14 @@ def test_what_is_barred_is_what_crosses_and_no_tree_crosses_both(build, width, h
             assert not (date and opposite)
 
 
-def waits(topo, trees, sources, classes):
-    """Which (router, output, half) a packet may hold while it waits for which: a graph."""
+def waits(topo, trees, packets, classes):
+    """Which (router, output, half) a packet may hold while it waits for which: a graph.
+
+    ``packets`` are pairs of a tree and the router the packet starts from.
+    """
     graph = {}
     barred = barred_halves(topo, trees, classes)
-    for number, source in enumerate(sources):
+    for number, source in packets:
         held = {}
         for router, port, output in entries(topo, trees[number], source):
             behind = []
@@ -96,13 +99,14 @@ def waits(topo, trees, sources, classes):
 def test_no_circle_of_waiting_can_close(build, width, height, classes):
     """Dally and Seitz: the relation "held while waiting for" of all channels can be sorted."""
     topo = build(width, height)
-    pairs = [(source, target) for source in range(topo.routers) for target in range(topo.routers)]
-    ways = [dimension_order.multicast_tree(topo, source, [target]) for source, target in pairs]
+    choices = range(dimension_order.tie_choices(topo))
+    ways = np.concatenate([dimension_order.unicast_trees(topo, ties) for ties in choices])
     rng = np.random.default_rng(1)
     forks = [random_tree(topo, rng) for _ in range(300)]
     trees = np.array([*ways, *(tree for _, tree in forks)])
-    sources = [*(source for source, _ in pairs), *(source for source, _ in forks)]
-    order = list(TopologicalSorter(waits(topo, trees, sources, classes)).static_order())
+    packets = [(number, source) for number in range(len(ways)) for source in range(topo.routers)]
+    packets += [(len(ways) + number, source) for number, (source, _) in enumerate(forks)]
+    order = list(TopologicalSorter(waits(topo, trees, packets, classes)).static_order())
     assert {half for _, _, half in order} == {0, 1}
 
 

@@ -43,8 +43,10 @@ def random_traffic(rng, channels, multicast, phases, count, span, longest):
         tree = rng.integers(8, size=count)
         injector = sources[tree]
     else:
-        trees = dimension_order.unicast_trees(topo)
-        tree = rng.integers(topo.cores, size=count)
+        choices = dimension_order.tie_choices(topo)
+        ways = [dimension_order.unicast_trees(topo, ties) for ties in (None, *range(choices))]
+        trees = np.concatenate(ways)
+        tree = rng.integers(len(trees), size=count)
         injector = rng.integers(channels.injector_router.size, size=count)
     phase = np.sort(rng.integers(phases, size=count))
     inject = rng.integers(span, size=count)
