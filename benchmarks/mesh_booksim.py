@@ -188,6 +188,7 @@ SETTINGS = (
         16,
         {"uniform": {0.1: 41.28, 0.25: 54.67, 0.386: 77.44}},
     ),
+    Setting("16x16 torus, 4 channels, brief", torus(16, 4), 5, {"uniform": 0.197}, {}, 2000, 1000),
     long_run(
         "16x16 torus, 4 channels, 5 flits",
         torus(16, 4),
