@@ -56,7 +56,7 @@ def run_phases(
     """
     trees, packets = checked_arrays(fabric.routers, trees, packets, threads)
     leads, roots = link_table(fabric), fabric.injector_router
-    cores, expected = check_traffic(leads, LOCAL, roots, trees, packets, threads)
+    cores, expected = check_traffic(leads, LOCAL, roots, trees, packets, threads, detail)
     arrivals = NO_ARRIVALS
     if detail:
         arrivals = room_for_arrivals(leads, LOCAL, roots, trees, cores, packets)

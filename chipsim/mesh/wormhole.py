@@ -88,7 +88,7 @@ def run_phases(
     if channels.routing != TREES:
         check_ways(topology, channels.routing, trees)
         followed = one_way(trees)
-    cores, expected = check_traffic(leads, links, roots, followed, packets, threads)
+    cores, expected = check_traffic(leads, links, roots, followed, packets, threads, True)
     arrivals = NO_ARRIVALS
     if detail:
         arrivals = room_for_arrivals(leads, links, roots, followed, cores, packets)
@@ -118,6 +118,5 @@ def run_phases(
     link_flits += side_by_side(work, packets.phase_ptr, threads)
     results = phase_results(table, link_flits, arrivals if detail else None)
     check_conservation(results, expected, waiting)
-    pair = packets.tree.astype(np.int64) * roots.size + packets.injector
-    check_ejected(results, links, int((cores[pair] * flits.astype(np.int64)).sum()))
+    check_ejected(results, links, int(np.dot(cores.astype(np.int64), flits)))
     return results
