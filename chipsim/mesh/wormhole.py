@@ -23,7 +23,7 @@ from chipsim.mesh.checks import (
 )
 from chipsim.mesh.deadlock import who_waits
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults, phase_results
-from chipsim.mesh.phase_runs import new_clock, run_range, runs_by, side_by_side
+from chipsim.mesh.phase_runs import new_runner, run_range, runs_by, side_by_side
 from chipsim.mesh.wormhole_buffers import PACKETS
 from chipsim.mesh.wormhole_kernel import run_phase
 from chipsim.mesh.wormhole_layout import TREES, Channels
@@ -102,10 +102,10 @@ def run_phases(
         state = empty_state(sizes)
         mesh = WormholeMesh(sizes, ways, state, empty_sources(roots.size, largest))
         load = Load(packets.injector, packets.inject, packets.tree, flits)
-        book, clock = new_book(arrivals), new_clock()
+        book, runner = new_book(arrivals), new_runner(packets.phase_ptr)
         for first, after in pieces:
             rows = table[first:after]
-            run_range(mesh, load, book, packets.phase_ptr, expected, first, clock, rows)
+            run_range(mesh, load, book, packets.phase_ptr, expected, first, runner, rows)
             short = np.flatnonzero(rows[:, COUNT] != expected[first:after])
             if short.size:
                 phase = first + int(short[0])
