@@ -57,7 +57,10 @@ def run_packets(
             f"spinnaker: packet {wrong[0]} was delivered {counts.delivered[wrong[0]]} times and "
             f"lost {counts.lost[wrong[0]]}, {routes.deliveries[key[wrong[0]]]} were due"
         )
-    links = (counts.link_packets, counts.payload_packets, counts.emergencies, counts.drops)
+    links = (
+        counts.link_packets, counts.payload_packets, counts.emergencies, counts.drops,
+        counts.waits, counts.waiting_cycles,
+    )  # fmt: skip
     return MachineResults(
         counts.delivered,
         counts.arrival_sum,

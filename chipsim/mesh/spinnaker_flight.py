@@ -106,8 +106,9 @@ def _settle(
 class Flight:
     """A machine with packets on their way.
 
-    ``link_packets``, ``payload_packets``, ``emergencies`` and ``drops`` (int64, (chips, 6)) are as
-    in `chipsim.mesh.spinnaker_layout.MachineResults`, of all that happened so far.
+    ``link_packets``, ``payload_packets``, ``emergencies``, ``drops``, ``waits`` and
+    ``waiting_cycles`` (int64, (chips, 6)) are as in
+    `chipsim.mesh.spinnaker_layout.MachineResults`, of all that happened so far.
     """
 
     def __init__(
@@ -137,6 +138,8 @@ class Flight:
         self.payload_packets = by_chip_and_link(self._counts.payload_packets)
         self.emergencies = by_chip_and_link(self._counts.emergencies)
         self.drops = by_chip_and_link(self._counts.drops)
+        self.waits = by_chip_and_link(self._counts.waits)
+        self.waiting_cycles = by_chip_and_link(self._counts.waiting_cycles)
 
     def restart(self) -> None:
         """Go back to cycle 0 with routers at rest; what was counted stays.

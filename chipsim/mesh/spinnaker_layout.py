@@ -96,7 +96,8 @@ class MachineResults:
     Per packet: ``delivered`` copies, the sum and the latest of their arrival cycles (-1 if none),
     deliveries ``lost`` with dropped copies.  Per (chip, link): ``link_packets`` sent,
     ``payload_packets`` and ``emergencies`` among them, copies ``drops`` that the link refused for
-    too long.
+    too long; ``waits`` counts copies for it that did not leave in the cycle in which their router
+    took the packet, ``waiting_cycles`` the cycles until they left, went around or were dropped.
     """
 
     delivered: Int64
@@ -107,3 +108,5 @@ class MachineResults:
     payload_packets: Int64
     emergencies: Int64
     drops: Int64
+    waits: Int64
+    waiting_cycles: Int64

@@ -99,6 +99,7 @@ class Router:
                 if self.accepts(link):
                     pending.remove(link)
                     self.send(copy, link)
+                    self.model.wait(self.chip, link, environment.now - started)
             waited = environment.now - started
             if copy.forced is None and machine.wait1 <= waited < machine.wait1 + machine.wait2:
                 for link in sorted(pending):
@@ -106,10 +107,12 @@ class Router:
                     if self.detour_exists(around, then) and self.accepts(around):
                         pending.remove(link)
                         self.send(copy, around, then)
+                        self.model.wait(self.chip, link, waited)
             if not pending:
                 break
             if waited >= machine.wait1 + machine.wait2:
                 for link in pending:
+                    self.model.wait(self.chip, link, waited)
                     self.model.drop(copy.packet, self.chip, link)
                 break
             yield environment.timeout(1)
@@ -170,6 +173,8 @@ class MachineModel:
         self.payload_packets = np.zeros((chips, LINKS), dtype=np.int64)
         self.emergencies = np.zeros((chips, LINKS), dtype=np.int64)
         self.drops = np.zeros((chips, LINKS), dtype=np.int64)
+        self.waits = np.zeros((chips, LINKS), dtype=np.int64)
+        self.waiting_cycles = np.zeros((chips, LINKS), dtype=np.int64)
         self.lost: list[int] = []
         self.visits: list[tuple[int, int, int, int]] = []
         self.node = {
@@ -208,6 +213,11 @@ class MachineModel:
         """Write down that a core gets the packet."""
         cycle = int(self.environment.now - HALF) + self.machine.core_cycles
         self.visits.append((packet, chip, core, cycle))
+
+    def wait(self, chip: int, link: int, cycles: float) -> None:
+        """Write down how long a copy waited for a link, if it did."""
+        self.waits[chip, link] += cycles > 0
+        self.waiting_cycles[chip, link] += int(cycles)
 
     def drop(self, packet: int, chip: int, link: int) -> None:
         """Write down a copy that did not leave, and the deliveries lost with it."""
@@ -251,4 +261,6 @@ def run_packets(
         model.payload_packets,
         model.emergencies,
         model.drops,
+        model.waits,
+        model.waiting_cycles,
     )

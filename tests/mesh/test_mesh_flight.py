@@ -16,7 +16,7 @@ from chipsim.mesh.spinnaker_layout import make_machine
 from chipsim.mesh.spinnaker_tables import KeyTables, follow_keys
 from tests.mesh.test_mesh_spinnaker import scenarios
 
-FIELDS = ("link_packets", "payload_packets", "emergencies", "drops")
+FIELDS = ("link_packets", "payload_packets", "emergencies", "drops", "waits", "waiting_cycles")
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)

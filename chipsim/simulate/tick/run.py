@@ -36,7 +36,7 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, eq=False)
 class Traffic:
-    """What the mesh did: packets over links (chips, 6), drops, and how deliveries fared.
+    """What the mesh did: packets over links (chips, 6), drops, waits, and how deliveries fared.
 
     ``due`` deliveries are ``delivered`` by routers or ``lost`` with copies that routers dropped;
     of those delivered, cores' full queues lost some (`OVERFLOWS`), and some acted late.  Latencies
@@ -47,6 +47,8 @@ class Traffic:
     payload_packets: Int64
     emergencies: Int64
     drops: Int64
+    waits: Int64
+    waiting_cycles: Int64
     sent: Int64
     due: int
     delivered: int
@@ -267,6 +269,8 @@ def _traffic(runners: list[Runner], mesh: MeshKind) -> Traffic:
         payload_packets=np.sum([flight.payload_packets for flight in flights], axis=0),
         emergencies=np.sum([flight.emergencies for flight in flights], axis=0),
         drops=np.sum([flight.drops for flight in flights], axis=0),
+        waits=np.sum([flight.waits for flight in flights], axis=0),
+        waiting_cycles=np.sum([flight.waiting_cycles for flight in flights], axis=0),
         sent=np.sum([runner.sent_by_key for runner in runners], axis=0),
         due=due,
         delivered=delivered,
