@@ -35,6 +35,9 @@ class Processor:
     core, ``row_words`` of 32-bit words a row of synapses (header apart).  ``eprop_synapses`` is the
     length of the e-prop program's fixed array of synapses a neuron, whose index takes the place of
     the delay in a synaptic word; 0 if the array is as long as the fan-in and has an index apart.
+    A delay beyond the slots takes a delay extension: a core beside that of the sender, which sends
+    its packets again 1 to ``delay_stages`` times ``delay_slots`` ticks later.  ``delay_cores`` says
+    whether each slice of a ``population`` with such a delay has one or only the ``slice`` itself.
     ``send_spread`` is the part of a tick over which cores spread their sending: each holds its
     packets back by another share of it, at 0 none does.
     """
@@ -53,11 +56,25 @@ class Processor:
     ring_entries: int
     ring_index: Literal["power_of_two", "packed"]
     delay_slots: int
+    delay_stages: int
+    delay_cores: Literal["population", "slice"]
     spike_queue: int
     dma_queue: int
     row_words: int
     eprop_synapses: int
     send_spread: float
+
+    @property
+    def longest_delay(self) -> int:
+        """Ticks of the longest delay: ring buffers after the last delay stage."""
+        return self.delay_slots * (self.delay_stages + 1)
+
+    def ticks_remembered(self, stages: int) -> int:
+        """Return the ticks a delay extension with ``stages`` remembers, the present one included.
+
+        A power of two, so that a tick's place is its low bits (sPyNNaker ``delay_extension.c``).
+        """
+        return 1 << (stages * self.delay_slots).bit_length()
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ class Processor:
         self.neurons = [Neuron() for _ in range(self.total)]
         for rule in self.rules:
             rule.rest()
+        self.postponed = {}
         self.signal = [0] * (self.c["outputs"] if self.learners else 0)
         for learner in self.learners:
             learner.trace, learner.arrivals = [0] * learner.pre, {}
@@ -166,6 +167,8 @@ class Processor:
                         outputs[t] = self.read_out(learner, tick)
                         if lesson.learns and asked:
                             signals = self.learn_readout(learner, outputs[t], target, tick)
+        for projection, n in self.postponed.pop(tick, []):
+            self.process(projection, n, tick, lesson.learns)
         for p, n in sent:
             self.deliver(p, n, tick, lesson.learns)
         for k, error in enumerate(signals):
@@ -183,24 +186,32 @@ class Processor:
         for projection in self.fanout.projections:
             if projection["source"] != p:
                 continue
-            i = n - int(self.program.populations[p]["first"])
-            low, high = (int(self.fanout.starts[projection["starts"] + i + k]) for k in (0, 1))
-            if learns and projection["learner"] >= 0:
-                learner = self.learners[projection["learner"]]
-                column = int(projection["column"]) + i
-                if self.c["continuous"]:
-                    self.fetch(learner, column)
-                when = tick + int(projection["delay"])
-                learner.arrivals.setdefault(when, []).append(column)
-            places = range(int(projection["first"]) + low, int(projection["first"]) + high)
-            if learns and projection["stdp"] >= 0:
-                synapses = [(int(self.program.place[k]) % self.total, k) for k in places]
-                self.rules[projection["stdp"]].row(i, synapses, tick)
-            for k in places:
-                row, post = divmod(int(self.program.place[k]), self.total)
-                delay, kind = divmod(row, 2)
-                w = self.signed(self.weight[k]) if projection["signed"] else self.weight[k]
-                self.neurons[post].ring.setdefault((tick + delay, kind), []).append(w)
+            # Where weights may change meanwhile the row itself waits; else its synapses are slower.
+            later, plastic = int(projection["later"]), projection["stdp"] >= 0
+            if later and (plastic or projection["learner"] >= 0):
+                self.postponed.setdefault(tick + later, []).append((projection, n))
+            else:
+                self.process(projection, n, tick, learns, later)
+
+    def process(self, projection, n, tick, learns, later=0):
+        i = n - int(self.program.populations[projection["source"]]["first"])
+        low, high = (int(self.fanout.starts[projection["starts"] + i + k]) for k in (0, 1))
+        if learns and projection["learner"] >= 0:
+            learner = self.learners[projection["learner"]]
+            column = int(projection["column"]) + i
+            if self.c["continuous"]:
+                self.fetch(learner, column)
+            when = tick + int(projection["delay"])
+            learner.arrivals.setdefault(when, []).append(column)
+        places = range(int(projection["first"]) + low, int(projection["first"]) + high)
+        if learns and projection["stdp"] >= 0:
+            synapses = [(int(self.program.place[k]) % self.total, k) for k in places]
+            self.rules[projection["stdp"]].row(i, synapses, tick)
+        for k in places:
+            row, post = divmod(int(self.program.place[k]), self.total)
+            delay, kind = divmod(row, 2)
+            w = self.signed(self.weight[k]) if projection["signed"] else self.weight[k]
+            self.neurons[post].ring.setdefault((tick + later + delay, kind), []).append(w)
 
     def fire(self, population, p, n, tick):
         q = {name: int(population[name]) for name in population.dtype.names}

@@ -131,6 +131,7 @@ def _core(section: Section, leaves: Leaves) -> Processor:
         dtcm_bytes=memory["dtcm"],
         rounding=leaves.word(section, "rounding", Processor),
         ring_index=leaves.word(section, "ring_index", Processor),
+        delay_cores=leaves.word(section, "delay_cores", Processor),
         send_spread=leaves.number(section, "send_spread", schema.SEND_SPREAD),
         **leaves.whole(section, schema.CORE),
     )

@@ -87,11 +87,11 @@ def credit_assignment() -> Network:
     return eprop_network(40, 100, 2, recurrent=False)
 
 
-def microcircuit_demands() -> Mapping[str, Demand]:
+def microcircuit_demands(chip: ProcessorChip) -> Mapping[str, Demand]:
     """Return what the microcircuit's populations ask of their cores, without synapses."""
     populations = tuple(Population(name, size, SPIKING) for name, size in MICROCIRCUIT.items())
     network = Network("microcircuit", 1, populations, (), "L23E")
-    return make_demands(network, "running")
+    return make_demands(network, chip, "running")
 
 
 def _dense(name: str, source: str, target: str, n_pre: int, n_post: int, delay: int) -> Projection:
@@ -100,8 +100,8 @@ def _dense(name: str, source: str, target: str, n_pre: int, n_post: int, delay: 
 
 def _eprop_core() -> list[Row]:
     """How many e-prop neurons a core holds, and why."""
-    demand = make_demands(credit_assignment(), "running")["hidden"]
     chip = processor_chip("spinnaker1")
+    demand = make_demands(credit_assignment(), chip, "running")["hidden"]
     packed = processor_chip("spinnaker1", ["core.ring_index=packed"])
     eight = largest_slice(chip, demand)
     mapping = map_on_processors(credit_assignment(), chip)
@@ -135,10 +135,10 @@ def _cores_of(mapping: ProcessorMapping, population: str) -> int:
 def _cores() -> list[Row]:
     """Cores of two large networks."""
     eighty = processor_chip("spinnaker1", ["core.max_neurons=80"])
-    slices, _ = cut(eighty, microcircuit_demands())
+    slices, _ = cut(eighty, microcircuit_demands(eighty))
     board = processor_chip("spinnaker1", ["core.max_neurons=326"])
     network = Network("board", 1, (Population("all", 250_000, SPIKING),), (), "all")
-    on_board, _ = cut(board, make_demands(network, "running"))
+    on_board, _ = cut(board, make_demands(network, board, "running"))
     return [
         Row("microcircuit at 80 neurons a core: neuron cores", 967, len(slices), "",
             "real run, 2017"),

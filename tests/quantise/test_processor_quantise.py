@@ -180,10 +180,10 @@ def test_other_arithmetic_is_refused():
         quantised(network, weight_bits=8)
 
 
-@pytest.mark.parametrize("offset", [0, 17])
-def test_a_delay_beyond_the_ring_buffer_does_not_fit(offset):
+@pytest.mark.parametrize("offset", [0, 145])
+def test_a_delay_beyond_the_last_stage_does_not_fit(offset):
     network = cases.static_network(np.random.default_rng(0))
-    with pytest.raises(DoesNotFitError, match="holds 1 to 16"):
+    with pytest.raises(DoesNotFitError, match="make 1 to 144"):
         quantised(network, {**cases.OFFSETS, "hidden": offset, "readout": offset + 1})
 
 

@@ -143,14 +143,18 @@ def _row(
 
 @inlined
 def _deliver(
-    program: Any, state: Any, fanout: Any, tutors: Any, learns: int, tick: int, p: int,
-    fired: Any, n: int,
+    program: Any, state: Any, fanout: Any, tutors: Any, learns: int, tick: int, now: int, p: int,
+    fired: Any, n: Any,
 ) -> None:  # fmt: skip
-    """Process the rows of what population ``p`` fired in ``tick``."""
+    """Process the rows that are due in ``tick``, the sample's tick ``now``, of population ``p``.
+
+    That is what it fired in the same tick, or before where a projection's rows come later.
+    """
     for q in range(fanout.by_source[p], fanout.by_source[p + 1]):
         projection = fanout.projections[q]
-        for k in range(n):
-            i = np.int64(fired[k]) - program.populations[p].first
+        then = (now - projection.later) % len(n)
+        for k in range(n[then, p] if now >= projection.later else 0):
+            i = np.int64(fired[then, p, k]) - program.populations[p].first
             at = projection.starts + i
             low = projection.first + fanout.starts[at]
             high = projection.first + fanout.starts[at + 1]
@@ -233,22 +237,22 @@ def _sample(
     forget(tutors.plastic, tutors.traces)
     forget_spikes(tutors.pairs)
     for now in range(ticks):
-        tick, signals = tick0 + now, 0
+        tick, signals, at = tick0 + now, 0, now % len(n)
         _begin(tutors, tick)
         for p in range(populations):
             t = now - fanout.offset[p]
-            n[p] = 0
+            n[at, p] = 0
             if 0 <= t < steps:
-                n[p] = _timer(program, state, samples, s, t, p, tick, fired[p])
-                _record(outcome, s, t, fired[p], n[p])
+                n[at, p] = _timer(program, state, samples, s, t, p, tick, fired[at, p])
+                _record(outcome, s, t, fired[at, p], n[at, p])
                 if learns != 0:
-                    _note(tutors, p, tick, fired[p], n[p])
+                    _note(tutors, p, tick, fired[at, p], n[at, p])
                 signals += _learn(
                     program, state, tutors, learns, tick, p, samples.target[s, t],
                     samples.asked[s, t] != 0, outcome.output[s, t],
                 )  # fmt: skip
         for p in range(populations):
-            _deliver(program, state, fanout, tutors, learns, tick, p, fired[p], n[p])
+            _deliver(program, state, fanout, tutors, learns, tick, now, p, fired, n)
         for k in range(signals):
             receive(tutors.traces, tutors.cores[LAYER], k, tutors.plastic.error[k])
 
@@ -271,8 +275,11 @@ def run_ideal(
     widest = 0
     for p in range(len(program.populations)):
         widest = max(widest, program.populations[p].size)
-    fired = np.zeros((len(program.populations), widest + 1), np.uint32)
-    n = np.zeros(len(program.populations), np.int64)
+    remembered = 1
+    for q in range(len(fanout.projections)):
+        remembered = max(remembered, fanout.projections[q].later + 1)
+    fired = np.zeros((remembered, len(program.populations), widest + 1), np.uint32)
+    n = np.zeros((remembered, len(program.populations)), np.int64)
     ticks = samples.asked.shape[1] + fanout.offset.max()
     updates = 0
     for s in range(samples.asked.shape[0]):

@@ -79,12 +79,14 @@ NEVER = -(2**62)
 """The tick of the last spike of a row that had none."""
 
 PROJECTION = _record(
-    "source", "target", "size", "first", "starts", "signed", "learner", "column", "delay", "stdp"
-)
+    "source", "target", "size", "first", "starts", "signed", "learner", "column", "delay", "stdp",
+    "later",
+)  # fmt: skip
 """Synapses between two populations: ``size`` rows, whose ends are ``Fanout.starts[starts + i]``
 counted from synapse ``first``.  Where they learn by e-prop, ``learner`` is not -1: row i is the
 learner's column ``column + i`` and all delays are ``delay``.  ``stdp`` is the number of their STDP
-rule, or -1."""
+rule, or -1.  Rows are processed ``later`` ticks after the spike: a delay extension sends it again
+then."""
 
 STDP = _record(
     "target", "post", "history", "synapse", "eligibles", "rewarded", "reward", "potentiation",

@@ -14,7 +14,7 @@ from chipsim.mapping.processor.keys import make_keys
 from chipsim.mapping.processor.memory import core_memory, core_uses
 from chipsim.mapping.processor.model import CoreSlice, ProcessorMapping
 from chipsim.mapping.processor.offsets import check_delays, make_offsets, signal_delay
-from chipsim.mapping.processor.partition import ONE_CORE, splits_readout
+from chipsim.mapping.processor.partition import ONE_CORE, pieces_of, splits_readout
 from chipsim.network import LIF, Input, Network, PlasticityMode
 from chipsim.processor_chip import ProcessorChip
 
@@ -62,7 +62,7 @@ def check_mapping(
     describe this network on this chip, and DoesNotFitError if it exceeds a budget.
     """
     check_network(network, mapping.plasticity)
-    _check_cover(mapping.slices, demands)
+    _check_cover(mapping.slices, demands, chip)
     _check_budgets(mapping.slices, demands, chip)
     _check_placement(mapping, chip)
     offsets = make_offsets(network)
@@ -109,31 +109,34 @@ def check_sdram(mapping: ProcessorMapping, chip: ProcessorChip) -> None:
             )
 
 
-def _check_cover(slices: Sequence[CoreSlice], demands: Mapping[str, Demand]) -> None:
+def _check_cover(
+    slices: Sequence[CoreSlice], demands: Mapping[str, Demand], chip: ProcessorChip
+) -> None:
     """Each population is cut into runs of one length, but for the last, in order."""
     at = 0
-    run: dict[str, int] = {}
     for name, demand in demands.items():
-        first = 0
-        while first < demand.size:
-            key = f"slices[{at}]"
+        if at == len(slices):
+            raise InputError(f"slices: {name}[0:{demand.size}] is on no core")
+        run = slices[at].count
+        for due in pieces_of(chip, demand, run, at):
             if at == len(slices):
-                raise InputError(f"slices: {name}[{first}:{demand.size}] is on no core")
-            piece = slices[at]
-            given = (piece.index, piece.population, piece.program, piece.first)
-            if given != (at, name, demand.runs, first):
-                raise InputError(
-                    f"{key}: {given} given, ({at}, {name!r}, {demand.runs!r}, {first}) is due"
-                )
-            run.setdefault(name, piece.count)
-            if piece.count != min(run[name], demand.size - first):
-                raise InputError(
-                    f"{key}.neurons: {piece.count} given; all slices of {name} but the last have "
-                    f"{run[name]}"
-                )
-            first, at = first + piece.count, at + 1
+                raise InputError(f"slices: {name}[{due.first}:{demand.size}] is on no core")
+            _check_slice(slices[at], due, run)
+            at += 1
     if at != len(slices):
         raise InputError(f"slices: {len(slices)} given, but the network's neurons are on {at}")
+
+
+def _check_slice(piece: CoreSlice, due: CoreSlice, run: int) -> None:
+    given = (piece.index, piece.population, piece.program, piece.first)
+    wanted = (due.index, due.population, due.program, due.first)
+    if given != wanted:
+        raise InputError(f"slices[{due.index}]: {given} given, {wanted} is due")
+    if piece.count != due.count:
+        raise InputError(
+            f"slices[{due.index}].neurons: {piece.count} given; all slices of {due.population} but "
+            f"the last have {run}"
+        )
 
 
 def _check_budgets(

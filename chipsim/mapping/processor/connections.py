@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,50 @@ def synapse_counter(projection: Projection) -> Counter:
         return _convolution(connectivity, projection.weight.shape[2:])
     n_pre = projection.weight.shape[1]
     return lambda first, count: np.full(n_pre, count, dtype=np.int64)
+
+
+def stages_of(projection: Projection, added: int, slots: int) -> tuple[int, ...]:
+    """Return the delay stages that the synapses of ``projection`` need, ascending.
+
+    A synapse of d steps takes ``d + added`` ticks; stage 0 is those within ``slots`` ticks, each
+    further stage as many more.
+    """
+    delay = _delays(projection)
+    if projection.synapses == 0:
+        return (0,)
+    if delay is None:
+        return ((projection.delay + added - 1) // slots,)
+    stages = (np.unique(delay).astype(np.int64) + added - 1) // slots
+    return tuple(np.unique(stages).tolist())
+
+
+def at_stage(projection: Projection, stage: int, added: int, slots: int) -> Projection:
+    """Return ``projection`` with only its synapses of one delay stage (see `stages_of`)."""
+    sparse, delay = projection.connectivity, _delays(projection)
+    if not isinstance(sparse, Sparse) or delay is None:
+        return projection
+    kept = (delay.astype(np.int64) + added - 1) // slots == stage
+    before = np.concatenate([[0], np.cumsum(kept)])
+    part = Sparse(before[sparse.starts], sparse.post[kept], delay[kept])
+    return replace(projection, connectivity=part, weight=projection.weight[kept])
+
+
+def senders(projection: Projection) -> NDArray[np.bool_]:
+    """Return which presynaptic neurons have a synapse at all, (n_pre,)."""
+    connectivity = projection.connectivity
+    if isinstance(connectivity, Sparse):
+        return np.diff(connectivity.starts) > 0
+    if isinstance(connectivity, Convolution):
+        return synapse_counter(projection)(0, connectivity.n_post) > 0
+    return np.ones(projection.weight.shape[1], np.bool_)
+
+
+def _delays(projection: Projection) -> NDArray[np.uint8] | None:
+    """Return the delay of each synapse of a list in steps, None if all have the projection's."""
+    connectivity = projection.connectivity
+    if isinstance(connectivity, Sparse) and connectivity.post.size:
+        return connectivity.delay
+    return None
 
 
 def is_uniform(projection: Projection) -> bool:

@@ -2,6 +2,7 @@
 
 Each population (and each that sends learning signals) gets an aligned block of keys, cut into a
 power of two for each slice, so that one mask names a slice's neurons and another the population's.
+A delay extension's part is cut again, by delay stage.
 """
 
 from __future__ import annotations
@@ -13,33 +14,47 @@ import numpy as np
 from chipsim.errors import DoesNotFitError
 from chipsim.mapping.processor.demand import Demand
 from chipsim.mapping.processor.memory import bits_for
-from chipsim.mapping.processor.model import CoreSlice, KeyKind, KeySpace
+from chipsim.mapping.processor.model import DELAY, CoreSlice, KeyKind, KeySpace
 from chipsim.network import Network
 
 KEY_BITS = 32
 ALL_BITS = (1 << KEY_BITS) - 1
 
+Targets = Mapping[tuple[int, int], set[int]]
+"""The slices that a slice (its index) sends to, at each delay stage (0: at once)."""
+
 
 def make_keys(
     network: Network, demands: Mapping[str, Demand], slices: Sequence[CoreSlice]
 ) -> tuple[KeySpace, ...]:
-    """Return the key spaces of all slices that send, spikes first, then learning signals.
+    """Return the key spaces of all slices that send: spikes, learning signals, delayed spikes.
 
     DoesNotFitError if 32 bits do not name them.
     """
-    senders: tuple[tuple[KeyKind, dict[int, set[int]]], ...] = (
-        ("spike", _spike_targets(network, demands, slices)),
+    spikes = _spike_targets(network, demands, slices)
+    senders: tuple[tuple[KeyKind, Targets], ...] = (
+        ("spike", {at: reached for at, reached in spikes.items() if not at[1]}),
         ("signal", _signal_targets(demands, slices)),
+        ("delayed", {at: reached for at, reached in spikes.items() if at[1]}),
     )
     keys: list[KeySpace] = []
     start = 0
     for kind, targets in senders:
-        for population in dict.fromkeys(slices[index].population for index in targets):
-            own = [piece for piece in slices if piece.population == population]
+        for population in dict.fromkeys(slices[index].population for index, _ in targets):
+            own = [
+                piece
+                for piece in slices
+                if piece.population == population
+                and (piece.program == DELAY) == (kind == "delayed")
+            ]
             low = bits_for(max(piece.count for piece in own))
-            block = 1 << (low + bits_for(len(own)))
+            stages = max(demands[population].stages, 1) if kind == "delayed" else 1
+            high = low + bits_for(stages)
+            block = 1 << (high + bits_for(len(own)))
             start = -(-start // block) * block
-            keys += _block(kind, own, targets, start, low)
+            for number, piece in enumerate(own):
+                first = start + (number << high)
+                keys += _core_block(kind, piece, targets, first, low, stages)
             start += block
     if start > 1 << KEY_BITS:
         raise DoesNotFitError(
@@ -49,45 +64,56 @@ def make_keys(
     return tuple(keys)
 
 
-def _block(
-    kind: KeyKind, own: Sequence[CoreSlice], targets: Mapping[int, set[int]], start: int, low: int
+def _core_block(
+    kind: KeyKind, piece: CoreSlice, targets: Targets, first: int, low: int, stages: int
 ) -> Iterator[KeySpace]:
-    """Yield the key spaces of one population from key ``start``, ``low`` bits a slice."""
+    """Yield the key spaces of one slice from key ``first`` on, ``low`` bits each."""
     mask = ALL_BITS - ((1 << low) - 1)
-    for number, piece in enumerate(own):
-        if piece.index in targets:
-            reached = tuple(sorted(targets[piece.index]))
-            yield KeySpace(piece.index, kind, start + (number << low), mask, reached)
+    for place in range(stages):
+        stage = place + 1 if kind == "delayed" else 0
+        if (piece.index, stage) in targets:
+            reached = tuple(sorted(targets[piece.index, stage]))
+            yield KeySpace(piece.index, kind, first + (place << low), mask, reached, stage)
 
 
 def _spike_targets(
     network: Network, demands: Mapping[str, Demand], slices: Sequence[CoreSlice]
-) -> dict[int, set[int]]:
-    """Return the slices each slice sends spikes to: those with a synapse from it."""
-    targets: dict[int, set[int]] = {}
+) -> Targets:
+    """Return where each slice sends spikes: to those with a synapse from it at the delay stage.
+
+    A slice with a delay extension sends to that too.
+    """
+    targets: dict[tuple[int, int], set[int]] = {}
     senders: dict[str, list[CoreSlice]] = {}
+    extension: dict[int, int] = {}
     for piece in slices:
-        senders.setdefault(piece.population, []).append(piece)
+        if piece.program == DELAY:
+            extension[piece.index - 1] = piece.index
+        else:
+            senders.setdefault(piece.population, []).append(piece)
     for piece in slices:
-        for block in demands[piece.population].blocks:
+        for block in demands[piece.population].blocks if piece.program != DELAY else ():
             counts = block.count_onto(piece.first, piece.count)
             own = senders[block.source]
             sent = np.add.reduceat(counts, [sender.first for sender in own])
             for number in np.flatnonzero(sent).tolist():
-                targets.setdefault(own[number].index, set()).add(piece.index)
+                sender = own[number].index
+                if block.stage:
+                    targets.setdefault((sender, 0), set()).add(extension[sender])
+                    sender = extension[sender]
+                targets.setdefault((sender, block.stage), set()).add(piece.index)
     for projection in network.projections:
         if projection.stdp is not None and projection.stdp.reward is not None:
-            sender = senders[projection.stdp.reward.population][0]
+            sender = senders[projection.stdp.reward.population][0].index
             rewarded = {piece.index for piece in senders[projection.target]}
-            targets.setdefault(sender.index, set()).update(rewarded)
+            targets.setdefault((sender, 0), set()).update(rewarded)
     return dict(sorted(targets.items()))
 
 
-def _signal_targets(
-    demands: Mapping[str, Demand], slices: Sequence[CoreSlice]
-) -> dict[int, set[int]]:
+def _signal_targets(demands: Mapping[str, Demand], slices: Sequence[CoreSlice]) -> Targets:
     """Return the slices of the learning layer for each slice of its readout."""
     by_role: dict[str | None, list[int]] = {}
     for piece in slices:
-        by_role.setdefault(demands[piece.population].role, []).append(piece.index)
-    return {sender: set(by_role["layer"]) for sender in by_role.get("readout", ())}
+        if piece.program != DELAY:
+            by_role.setdefault(demands[piece.population].role, []).append(piece.index)
+    return {(sender, 0): set(by_role["layer"]) for sender in by_role.get("readout", ())}

@@ -9,7 +9,7 @@ from chipsim.errors import DoesNotFitError, InputError
 from chipsim.mapping.processor.checks import check_mapping, check_network, memory_of
 from chipsim.mapping.processor.demand import make_demands
 from chipsim.mapping.processor.keys import make_keys
-from chipsim.mapping.processor.model import ProcessorMapping
+from chipsim.mapping.processor.model import DELAY, ProcessorMapping
 from chipsim.mapping.processor.offsets import check_delays, make_offsets, signal_delay
 from chipsim.mapping.processor.partition import cut
 from chipsim.mapping.processor.place import ORDERS, place
@@ -48,13 +48,14 @@ def map_on_processors(
 def _map(
     network: Network, chip: ProcessorChip, mode: PlasticityMode, placer: str
 ) -> ProcessorMapping:
-    demands = make_demands(network, mode)
     offsets = make_offsets(network)
     check_delays(network, chip, offsets, mode)
+    demands = make_demands(network, chip, mode)
     slices, reasons = cut(chip, demands)
     memory = memory_of(chip, demands, slices)
     sdram = [uses[-1].used for uses in memory]
-    placement = place(chip, sdram, ORDERS[placer])
+    extensions = {piece.index for piece in slices if piece.program == DELAY}
+    placement = place(chip, sdram, ORDERS[placer], extensions)
     mapping = ProcessorMapping(
         network=network.name,
         chip=chip.name,

@@ -29,7 +29,8 @@ from chipsim.processor_chip import Machine, ProcessorChip
 FORMAT = "chipsim processor mapping 1"
 MODES: dict[str, PlasticityMode] = {word: word for word in get_args(PlasticityMode)}
 PROGRAMS: dict[str, Program] = {word: word for word in get_args(Program)}
-KEY_KINDS: dict[str, KeyKind] = {word: word for word in get_args(KeyKind)}
+KEY_KINDS: dict[str, KeyKind] = {"spike": "spike", "signal": "signal"}
+STAGE = "stage "
 
 HEADER = (
     "format", "network", "chip", "machine", "plasticity", "placer", "offsets", "signal_delay",
@@ -56,7 +57,7 @@ def read_mapping(path: Path, network: Network, chip: ProcessorChip) -> Processor
     """
     mapping = _parse(read_json(path), network, chip)
     with errors_in(path):
-        demands = make_demands(network, mapping.plasticity)
+        demands = make_demands(network, chip, mapping.plasticity)
         check_mapping(mapping, network, chip, demands)
     return mapping
 
@@ -95,7 +96,7 @@ def _rows(mapping: ProcessorMapping, machine: Machine) -> tuple[list[object], ..
     keys: list[object] = [
         {
             "slice": space.slice,
-            "kind": space.kind,
+            "kind": f"{STAGE}{space.stage}" if space.stage else space.kind,
             "key": f"0x{space.key:08x}",
             "mask": f"0x{space.mask:08x}",
             "targets": list(space.targets),
@@ -150,13 +151,23 @@ def _parse_slice(field: dict[str, Node]) -> CoreSlice:
 
 def _parse_key(item: Node) -> KeySpace:
     field = item.fields(KEY)
+    kind, stage = _kind(field["kind"])
     return KeySpace(
         field["slice"].integer(),
-        field["kind"].choice(KEY_KINDS),
+        kind,
         _hexadecimal(field["key"]),
         _hexadecimal(field["mask"]),
         tuple(target.integer() for target in field["targets"].items()),
+        stage,
     )
+
+
+def _kind(node: Node) -> tuple[KeyKind, int]:
+    """Return kind and delay stage of a key: ``stage N`` is that of a delay extension."""
+    found = re.fullmatch(STAGE + "([1-9][0-9]?)", node.text(), re.ASCII)
+    if found:
+        return "delayed", int(found[1])
+    return node.choice(KEY_KINDS), 0
 
 
 def _parse_memory(node: Node) -> tuple[tuple[MemoryUse, ...], ...]:

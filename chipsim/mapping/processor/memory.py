@@ -13,21 +13,23 @@ from dataclasses import dataclass
 from chipsim.mapping.memory import Use
 from chipsim.mapping.model import MemoryUse
 from chipsim.mapping.processor.demand import Block, Demand
-from chipsim.mapping.processor.model import CoreSlice
+from chipsim.mapping.processor.model import DELAY, CoreSlice
 from chipsim.processor_chip import ProcessorChip
 
 WORD = 4
+BITS_PER_WORD = 32
 DMA_BUFFERS = 2
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one projection on one core: ``count`` rows, each as long as the longest.
+    """The rows of one projection and delay stage on one core, each as long as the longest.
 
-    ``words`` counts the synapses' words of a row, without its header, ``row_bytes`` all of it.
+    There are ``count``.  ``words`` counts the synapses' words of a row, without its header,
+    ``row_bytes`` all of it.
     """
 
-    projection: str
+    name: str
     count: int
     words: int
     row_bytes: int
@@ -41,8 +43,12 @@ def core_memory(chip: ProcessorChip, demand: Demand, piece: CoreSlice) -> tuple[
 def _memories(
     chip: ProcessorChip, demand: Demand, piece: CoreSlice, rows: tuple[Rows, ...]
 ) -> tuple[MemoryUse, ...]:
+    delays = piece.program == DELAY
     data = _data_lines(chip, demand, piece.count, rows)
-    program = {"program": chip.sizes[demand.program], "loader": chip.sizes["itcm_reserved"]}
+    if delays:
+        data = _delay_lines(chip, demand.stages, piece.count)
+    name = "program_delay" if delays else demand.program
+    program = {"program": chip.sizes[name], "loader": chip.sizes["itcm_reserved"]}
     if chip.core.kind == "sram":
         local = [MemoryUse("sram", _present({**program, **data}), chip.core.dtcm_bytes)]
     else:
@@ -50,7 +56,7 @@ def _memories(
             MemoryUse("itcm", _present(program), chip.core.itcm_bytes),
             MemoryUse("dtcm", _present(data), chip.core.dtcm_bytes),
         ]
-    shared = {f"rows of {r.projection}": r.count * r.row_bytes for r in rows}
+    shared = {f"rows of {r.name}": r.count * r.row_bytes for r in rows}
     return (*local, MemoryUse("sdram", shared, chip.sdram.size_bytes))
 
 
@@ -63,13 +69,15 @@ def core_uses(chip: ProcessorChip, demand: Demand, piece: CoreSlice) -> list[Use
         Use("neurons a core", piece.count, core.max_sources if source else core.max_neurons),
         *(_memory_use(use) for use in _memories(chip, demand, piece, rows)),
     ]
+    if piece.program == DELAY:
+        return uses
     if not source:
         entries = ring_entries(chip, demand, piece.count)
         uses.append(Use("ring buffer entries", entries, core.ring_entries))
     if demand.role:
         limit = core.eprop_synapses or None
         uses.append(Use("e-prop synapses a neuron", demand.fan_in, limit))
-    return [*uses, *(Use(f"row of {r.projection}", r.words, core.row_words, "words") for r in rows)]
+    return [*uses, *(Use(f"row of {r.name}", r.words, core.row_words, "words") for r in rows)]
 
 
 def _memory_use(use: MemoryUse) -> Use:
@@ -79,9 +87,11 @@ def _memory_use(use: MemoryUse) -> Use:
 def slice_rows(chip: ProcessorChip, demand: Demand, piece: CoreSlice) -> tuple[Rows, ...]:
     """Return the rows a slice keeps in SDRAM: a row for each presynaptic neuron.
 
-    All rows of a projection are padded to the longest.  A projection without a synapse onto the
-    slice has none.
+    All rows of a projection and delay stage are padded to the longest.  Where there is no synapse
+    onto the slice there are none; a delay extension has none at all.
     """
+    if piece.program == DELAY:
+        return ()
     found = ((block, _longest(block, piece)) for block in demand.blocks)
     return tuple(_rows(chip, block, longest) for block, longest in found if longest)
 
@@ -93,7 +103,8 @@ def _longest(block: Block, piece: CoreSlice) -> int:
 def _rows(chip: ProcessorChip, block: Block, longest: int) -> Rows:
     sizes = chip.sizes
     body = longest * sizes["synapse"] + (sizes["pre_trace"] if block.plastic else 0)
-    return Rows(block.projection, block.rows, -(-body // WORD), sizes["row_header"] + body)
+    name = f"{block.projection} (stage {block.stage})" if block.stage else block.projection
+    return Rows(name, block.rows, -(-body // WORD), sizes["row_header"] + body)
 
 
 def ring_slots(chip: ProcessorChip, demand: Demand) -> int:
@@ -142,6 +153,24 @@ def _data_lines(
         "feedback": neurons * _feedback_bytes(chip, demand),
         "master population table": demand.sources * sizes["table_entry"],
         "address list": len(demand.blocks) * sizes["address"],
+    }
+
+
+def _delay_lines(chip: ProcessorChip, stages: int, neurons: int) -> Mapping[str, int]:
+    """Return the lines of a delay extension's data memory.
+
+    It counts each neuron's spikes of the last ticks and keeps a bit a neuron and stage for where to
+    send them again (sPyNNaker ``delay_extension.c``, ``delay_block.py``).
+    """
+    sizes = chip.sizes
+    remembered = chip.core.ticks_remembered(stages)
+    return {
+        "static": sizes["static"],
+        "stack": sizes["stack"],
+        "spike queue": chip.core.spike_queue * sizes["queue_entry"],
+        "spike counters": remembered * (neurons * sizes["delay_counter"] + WORD),
+        "delay stages": stages * WORD * -(-neurons // BITS_PER_WORD),
+        "parameters": sizes["delay_header"],
     }
 
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from chipsim.mapping.model import MemoryUse
 from chipsim.network import PlasticityMode
 
-Program = Literal["source", "neurons"]
-"""``source`` cores replay an input population's spikes, ``neurons`` cores run a model."""
+Program = Literal["source", "neurons", "delay extension"]
+"""``source`` cores replay an input population's spikes, ``neurons`` cores run a model; a ``delay
+extension`` sends the packets of another core once more, later."""
 
-KeyKind = Literal["spike", "signal"]
+DELAY: Final = "delay extension"
+
+KeyKind = Literal["spike", "signal", "delayed"]
 
 
 @dataclass(frozen=True)
 class CoreSlice:
     """The neurons ``first .. first+count-1`` of one population on one core.
 
-    It holds the rows of all synapses onto them.  ``index`` is its place in the mapping's list.
+    It holds the rows of all synapses onto them, or as a delay extension sends for them what the
+    slice before it in the list sends.  ``index`` is its place in the mapping's list.
     """
 
     index: int
@@ -34,8 +38,9 @@ class KeySpace:
     """The multicast keys of one slice: neuron ``first + i`` sends ``key | i``; ``mask`` cuts i off.
 
     A population that broadcasts a learning signal has a second key space, ``kind`` ``"signal"``,
-    whose i is the readout neuron.  ``targets`` are slices, ascending; a key space without any is
-    not listed.
+    whose i is the readout neuron.  A delay extension has one for each delay ``stage`` (from 1, else
+    0), ``kind`` ``"delayed"``.  ``targets`` are slices, ascending; a key space without any is not
+    listed.
     """
 
     slice: int
@@ -43,6 +48,7 @@ class KeySpace:
     key: int
     mask: int
     targets: tuple[int, ...]
+    stage: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,9 @@ class ProcessorMapping:
     ``placement[slice.index]`` is a core number: chip (router) number times the cores of a chip
     plus the core on it.  ``offsets`` tells for each population in which tick its step t is
     computed: ``t + offset``, so a synapse with a delay of d steps takes
-    ``d + offset(target) - offset(source)`` ticks, at least 1.  ``keys`` name the senders; the
-    routing tables follow from them (`chipsim.mapping.processor.tables`).  ``memory[index]``
+    ``D = d + offset(target) - offset(source)`` ticks, at least 1: the packet of stage
+    ``(D - 1) // delay_slots`` brings it, and the ring buffer the rest.  ``keys`` name the senders;
+    the routing tables follow from them (`chipsim.mapping.processor.tables`).  ``memory[index]``
     lists what sits in each memory of that core, in bytes.  ``signal_delay`` is how many steps late
     a learning signal meets the eligibility traces, 0 without one (`chipsim.plasticity.Eprop`).
     """

@@ -13,11 +13,9 @@ from chipsim.errors import DoesNotFitError, InputError
 from chipsim.mapping.processor.connections import longest_delay, shortest_delay
 from chipsim.mapping.processor.learning import learning_populations
 from chipsim.network import Input, Network, PlasticityMode, Projection
-from chipsim.processor_chip import ProcessorChip
+from chipsim.processor_chip import Processor, ProcessorChip
 
-_RING_BUFFERS = (
-    "that many slots have the ring buffers; --set core.delay_slots={slots} makes them longer"
-)
+_MOST_STAGES = 31
 _NO_DELAY = (
     "the e-prop program keeps the index of a synapse where its delay would be; "
     "--set core.eprop_synapses=0 keeps it elsewhere"
@@ -62,12 +60,12 @@ def _loop(came_by: Mapping[str, Projection], name: str, count: int) -> list[str]
 def check_delays(
     network: Network, chip: ProcessorChip, offsets: Mapping[str, int], mode: PlasticityMode
 ) -> None:
-    """Raise DoesNotFitError for a synapse that acts later than its core can make it."""
+    """Raise DoesNotFitError for a synapse that acts later than the cores can make it."""
     learning = learning_populations(network, mode)
     for projection in network.projections:
         added = offsets[projection.target] - offsets[projection.source]
         ticks = longest_delay(projection) + added
-        limit, why = chip.core.delay_slots, _RING_BUFFERS.format(slots=_power_of_two(ticks))
+        limit, why = chip.core.longest_delay, _reach(chip.core, ticks)
         if projection.target in learning and chip.core.eprop_synapses:
             limit, why = 1, _NO_DELAY
         if ticks > limit:
@@ -91,5 +89,10 @@ def signal_delay(network: Network, offsets: Mapping[str, int], mode: PlasticityM
     return offsets[readout] + 1 - offsets[layer]
 
 
-def _power_of_two(number: int) -> int:
-    return 1 << (number - 1).bit_length()
+def _reach(core: Processor, ticks: int) -> str:
+    """Say what limits delays, and what would reach ``ticks``."""
+    needed = (ticks - 1) // core.delay_slots
+    how = f"--set core.delay_stages={needed} reaches further"
+    if needed > _MOST_STAGES:
+        how = "a chip with more core.delay_slots and core.delay_stages reaches further"
+    return f"{core.delay_slots} slots of ring buffers after {core.delay_stages} delay stages; {how}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from chipsim.errors import DoesNotFitError
 from chipsim.mapping.memory import Use
 from chipsim.mapping.model import MemoryUse
 from chipsim.mapping.processor.demand import Demand
 from chipsim.mapping.processor.memory import core_memory, core_uses
-from chipsim.mapping.processor.model import CoreSlice
+from chipsim.mapping.processor.model import DELAY, CoreSlice
 from chipsim.processor_chip import ProcessorChip
 
 ONE_CORE = "the readout of a network that learns must be on one core: its error needs all outputs"
@@ -43,6 +44,23 @@ def _pieces(demand: Demand, neurons: int) -> Iterator[CoreSlice]:
     for first in range(0, last, neurons):
         count = min(neurons, demand.size - first)
         yield CoreSlice(0, demand.population, demand.runs, first, count)
+    if demand.stages:
+        yield CoreSlice(0, demand.population, DELAY, 0, min(neurons, demand.size))
+
+
+def pieces_of(chip: ProcessorChip, demand: Demand, neurons: int, index: int) -> Iterator[CoreSlice]:
+    """Yield the slices of a population cut into runs of ``neurons``, numbered from ``index`` on.
+
+    A delay extension follows the slice whose packets it sends again.
+    """
+    for first in range(0, demand.size, neurons):
+        count = min(neurons, demand.size - first)
+        piece = CoreSlice(index, demand.population, demand.runs, first, count)
+        yield piece
+        index += 1
+        if demand.extended(chip, piece):
+            yield replace(piece, index=index, program=DELAY)
+            index += 1
 
 
 def cut(
@@ -62,9 +80,7 @@ def cut(
         reasons.append(_reason(chip, demand, neurons))
         if splits_readout(demand, neurons):
             raise DoesNotFitError(f"{reasons[-1]}; {ONE_CORE}")
-        for first in range(0, demand.size, neurons):
-            count = min(neurons, demand.size - first)
-            slices.append(CoreSlice(len(slices), demand.population, demand.runs, first, count))
+        slices += pieces_of(chip, demand, neurons, len(slices))
     return tuple(slices), tuple(reasons)
 
 
@@ -80,6 +96,8 @@ def _reason(chip: ProcessorChip, demand: Demand, neurons: int) -> str:
     """Say how many cores a population takes and what keeps its slices from being larger."""
     cores = -(-demand.size // neurons)
     held = f"{demand.population}: {_count(cores, 'core')} of up to {_count(neurons, 'neuron')}"
+    if demand.stages:
+        held += f", each with a delay extension of {_count(demand.stages, 'stage')}"
     if neurons == demand.size:
         return f"{held}; all of it fits one core"
     piece, use = next(exceeded(chip, demand, neurons + 1))
@@ -111,10 +129,11 @@ def _advice(use: Use) -> str:
 
 def _words(chip: ProcessorChip, demand: Demand, piece: CoreSlice, use: Use) -> str:
     """Say by how much a budget is exceeded and, of a memory, what takes how much of it."""
+    whose = "its delay extension: " if piece.program == DELAY else ""
     for memory in core_memory(chip, demand, piece):
         if memory.memory == use.budget:
-            return f"{use} ({_lines(memory)})"
-    return str(use)
+            return f"{whose}{use} ({_lines(memory)})"
+    return f"{whose}{use}"
 
 
 def _lines(use: MemoryUse) -> str:

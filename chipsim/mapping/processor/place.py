@@ -6,6 +6,7 @@ A chip is full when its application cores are, or when its SDRAM cannot hold the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from chipsim.chip import TRIAD
 from chipsim.errors import DoesNotFitError
@@ -49,30 +50,47 @@ ORDERS: Mapping[str, Order] = {
 }
 
 
-def place(chip: ProcessorChip, sdram_bytes: Sequence[int], order: Order) -> tuple[int, ...]:
+def place(
+    chip: ProcessorChip,
+    sdram_bytes: Sequence[int],
+    order: Order,
+    tied: AbstractSet[int] = frozenset(),
+) -> tuple[int, ...]:
     """Return the core of each slice, whose rows take ``sdram_bytes`` of SDRAM.
 
-    DoesNotFitError if cores or SDRAM run out; it says how many chips it would take.
+    Slices in ``tied`` go on the chip of the slice before them, unless the machine is too small to
+    leave cores free for that.  DoesNotFitError if cores or SDRAM run out; it says how many chips it
+    would take.
     """
+    placement = _fill(chip, sdram_bytes, order, tied)
+    if tied and len(placement) < len(sdram_bytes):
+        placement = _fill(chip, sdram_bytes, order, frozenset())
+    if len(placement) < len(sdram_bytes):
+        raise DoesNotFitError(_too_small(chip, sdram_bytes, len(placement)))
+    return tuple(placement)
+
+
+def _fill(
+    chip: ProcessorChip, sdram_bytes: Sequence[int], order: Order, tied: AbstractSet[int]
+) -> list[int]:
+    """Return the cores of the first slices, as many as there is room for."""
     machine = chip.machine
     there = set(machine.working_routers)
     used: dict[int, int] = {}
     placement: list[int] = []
     for router in order(machine):
-        if len(placement) == len(sdram_bytes):
-            break
-        for core in machine.working_cores(router) if router in there else ():
-            if len(placement) == len(sdram_bytes):
+        cores = machine.working_cores(router) if router in there else ()
+        for number, core in enumerate(cores):
+            at = len(placement)
+            if at == len(sdram_bytes) or (at + 1 in tied and number + 1 == len(cores) > 1):
                 break
             memory = chip.sdram_of(core)
-            need = used.get(memory, 0) + sdram_bytes[len(placement)]
+            need = used.get(memory, 0) + sdram_bytes[at]
             if need > chip.sdram.size_bytes:
                 break
             used[memory] = need
             placement.append(core)
-    if len(placement) < len(sdram_bytes):
-        raise DoesNotFitError(_too_small(chip, sdram_bytes, len(placement)))
-    return tuple(placement)
+    return placement
 
 
 def chips_needed(chip: ProcessorChip, sdram_bytes: Sequence[int]) -> int:

@@ -37,9 +37,13 @@ class ProcessorPopulation:
 class ProcessorProjection:
     """Synapses row by row: presynaptic neuron i has ``starts[i] .. starts[i+1]-1``.
 
+    They are those of the network's projection ``name`` that need the same delay ``stage``: with D
+    ticks stage ``(D - 1) // slots``, whose packet comes ``stage * slots`` ticks after the spike;
+    ``delay`` is the rest, 1 to slots.
+
     Shapes ``starts (n_pre + 1,)`` int64, the others (synapses,): ``post`` uint32 within the target,
     ascending within a row; ``weight`` uint16, or int16 in two's complement where the target has one
-    signed ring buffer; ``type`` (0 excitatory or signed, 1 inhibitory) and ``delay`` (ticks) uint8.
+    signed ring buffer; ``type`` (0 excitatory or signed, 1 inhibitory) uint8, ``delay`` uint16.
     In the network's flat arrays the synapses begin at ``first_synapse``.  ``first_column`` is the
     projection's first presynaptic column in its learner (`layout.LEARNER`), or None.
     """
@@ -52,9 +56,10 @@ class ProcessorProjection:
     post: NDArray[np.uint32]
     weight: NDArray[np.uint16]
     type: NDArray[np.uint8]
-    delay: NDArray[np.uint8]
+    delay: NDArray[np.uint16]
     first_column: int | None = None
     stdp: PairSTDP | None = None
+    stage: int = 0
 
 
 @dataclass(frozen=True, eq=False)

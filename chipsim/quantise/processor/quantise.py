@@ -19,7 +19,7 @@ from chipsim.kernels.processor.layout import (
     Program,
 )
 from chipsim.network import LIF, Network, Population, Projection
-from chipsim.processor_chip import ProcessorChip
+from chipsim.processor_chip import Processor, ProcessorChip
 from chipsim.quantise.fixed import QuantisationLoss
 from chipsim.quantise.formats import FixedFormat
 from chipsim.quantise.loss import measure_loss
@@ -45,15 +45,15 @@ def quantise_for_processor(
 
     ``offsets`` are the ticks by which each population lags behind the input
     (`chipsim.mapping.processor.model`); ``seed`` that of stochastic rounding.  InputError for what
-    processors do not run and for numbers beyond S16.15, DoesNotFitError for a delay that is not
-    within the ring buffer's slots.
+    processors do not run and for numbers beyond S16.15, DoesNotFitError for a delay beyond ring
+    buffers and delay stages.
     """
     check(network, chip)
     rows = {p.name: _rows(network, p.name) for p in network.projections}
     populations = _populations(network, rows)
     projections, losses = _projections(network, populations, rows, offsets, chip)
     program = _program(network, chip, populations, projections, seed)
-    fanout = _fanout(network, populations, projections, offsets)
+    fanout = _fanout(network, populations, projections, offsets, chip.core.delay_slots)
     learning, feedback = quantise_learning(network, populations, projections, program)
     return ProcessorNetwork(
         network=network,
@@ -125,24 +125,30 @@ def _projections(
         column = columns.get(projection.target)
         if column is not None:
             columns[projection.target] += by_name[projection.source].size
-        lag = offsets[projection.target] - offsets[projection.source]
-        found.append(
-            ProcessorProjection(
-                name=projection.name,
-                source=projection.source,
-                target=projection.target,
-                first_synapse=first,
-                starts=part.starts,
-                post=part.post,
-                weight=weight,
-                type=kind,
-                delay=_ticks(projection.name, part.delay + lag, chip.core.delay_slots),
-                first_column=column,
-                stdp=projection.stdp,
-            )
-        )
         losses.append(loss)
-        first += len(part.post)
+        lag = offsets[projection.target] - offsets[projection.source]
+        ticks = _checked(projection.name, part.delay + lag, chip.core)
+        stages = (ticks - 1) // chip.core.delay_slots
+        for stage in np.unique(stages).tolist() or [0]:
+            kept = stages == stage
+            before = np.concatenate([[0], np.cumsum(kept)])
+            found.append(
+                ProcessorProjection(
+                    name=projection.name,
+                    source=projection.source,
+                    target=projection.target,
+                    first_synapse=first,
+                    starts=before[part.starts],
+                    post=part.post[kept],
+                    weight=weight[kept],
+                    type=kind[kept],
+                    delay=(ticks[kept] - stage * chip.core.delay_slots).astype(np.uint16),
+                    first_column=column,
+                    stdp=projection.stdp,
+                    stage=stage,
+                )
+            )
+            first += int(before[-1])
     return tuple(found), tuple(losses)
 
 
@@ -170,14 +176,15 @@ def _weights(
     return weight, kind, measure_loss(name, "weight", values, stands_for, fmt)
 
 
-def _ticks(name: str, ticks: NDArray[np.int64], slots: int) -> NDArray[np.uint8]:
-    if len(ticks) and (ticks.min() < 1 or ticks.max() > slots):
+def _checked(name: str, ticks: NDArray[np.int64], core: Processor) -> NDArray[np.int64]:
+    """Return delays in ``ticks``; DoesNotFitError unless ring buffers and delay stages reach."""
+    if len(ticks) and (ticks.min() < 1 or ticks.max() > core.longest_delay):
         raise DoesNotFitError(
-            f"projection {name}: delays take {ticks.min()} to {ticks.max()} ticks, a ring buffer "
-            f"of {slots} slots holds 1 to {slots}; shorten delays by {ticks.max() - slots} or give "
-            "the chip more core.delay_slots"
+            f"projection {name}: delays take {ticks.min()} to {ticks.max()} ticks; ring buffers of "
+            f"{core.delay_slots} slots after up to {core.delay_stages} delay stages make 1 to "
+            f"{core.longest_delay} (core.delay_slots, core.delay_stages)"
         )
-    return ticks.astype(np.uint8)
+    return ticks
 
 
 def _program(
@@ -255,12 +262,13 @@ def _fanout(
     populations: Sequence[ProcessorPopulation],
     projections: Sequence[ProcessorProjection],
     offsets: Mapping[str, int],
+    slots: int,
 ) -> Fanout:
     numbers = {population.name: number for number, population in enumerate(populations)}
     learners = learners_of(network)
     ordered = sorted(projections, key=lambda projection: numbers[projection.source])
     records = np.zeros(len(ordered), PROJECTION)
-    plastic = [projection.name for projection in projections if projection.stdp is not None]
+    plastic = [id(projection) for projection in projections if projection.stdp is not None]
     starts = []
     before = 0
     for record, projection in zip(records, ordered, strict=True):
@@ -271,7 +279,8 @@ def _fanout(
         record["starts"], record["signed"] = before, target.types == 1
         record["learner"], record["column"] = learner, projection.first_column or 0
         record["delay"] = projection.delay[0] if learner >= 0 else 0
-        record["stdp"] = plastic.index(projection.name) if projection.stdp is not None else -1
+        record["stdp"] = plastic.index(id(projection)) if projection.stdp is not None else -1
+        record["later"] = projection.stage * slots
         starts.append(projection.starts)
         before += len(projection.starts)
     by_source = np.searchsorted(records["source"], np.arange(len(populations) + 1))

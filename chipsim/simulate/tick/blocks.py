@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.errors import ConservationError, DoesNotFitError
-from chipsim.mapping.processor.model import CoreSlice, ProcessorMapping
+from chipsim.mapping.processor.model import DELAY, CoreSlice, ProcessorMapping
 from chipsim.processor_chip import ProcessorChip
 from chipsim.quantise.processor.model import ProcessorNetwork, ProcessorProjection
 from chipsim.simulate.tick.records import EMPTY_ROW, MOST_ROWS, ROW_BITS, Rows
@@ -133,13 +133,16 @@ def make_rows(
     by_population: dict[str, list[CoreSlice]] = {}
     place_of: dict[int, int] = {}
     for piece in mapping.slices:
+        if piece.program == DELAY:
+            continue
         own = by_population.setdefault(piece.population, [])
         place_of[piece.index] = len(own)
         own.append(piece)
-    outgoing: dict[str, list[ProcessorProjection]] = {}
+    outgoing: dict[tuple[str, int], list[ProcessorProjection]] = {}
     for projection in fixed.projections:
-        outgoing.setdefault(projection.source, []).append(projection)
-    rules = {p.name: n for n, p in enumerate(p for p in fixed.projections if p.stdp is not None)}
+        outgoing.setdefault((projection.source, projection.stage), []).append(projection)
+    plastic = [p for p in fixed.projections if p.stdp is not None]
+    rules = {id(projection): number for number, projection in enumerate(plastic)}
     builder, base = Builder(chip), dict[tuple[int, int], int]()
     for number, space in enumerate(mapping.keys):
         source = mapping.slices[space.slice]
@@ -148,21 +151,23 @@ def make_rows(
                 f"slice {source.population}[{source.first}:]: {source.count} neurons exceeded max "
                 f"{MOST_ROWS}; a lower core.max_sources cuts it"
             )
-        if space.kind != "spike":
+        if space.kind == "signal":
             continue
         cuts: dict[str, list[tuple[ProcessorProjection, Cut]]] = {}
-        for projection in outgoing.get(source.population, ()):
+        for projection in outgoing.get((source.population, space.stage), ()):
             made = cut(projection, source, by_population[projection.target])
             cuts.setdefault(projection.target, []).append((projection, made))
         for index in space.targets:
             target = mapping.slices[index]
+            if target.program == DELAY:
+                continue
             place = place_of[index]
             parts = [
                 Part(
                     projection,
                     made.low[place],
                     made.count[place],
-                    teachers.get((rules.get(projection.name, -1), index), -1),
+                    teachers.get((rules.get(id(projection), -1), index), -1),
                 )
                 for projection, made in cuts.get(target.population, ())
             ]

@@ -12,9 +12,11 @@ from chipsim.kernels.processor.eprop import arrive, receive
 from chipsim.kernels.processor.neurons import add_row
 from chipsim.kernels.processor.stdp import stdp_row
 from chipsim.kernels.processor.update import fetch
+from chipsim.simulate.tick.delays import Held, hold
 from chipsim.simulate.tick.records import (
     DMA_BYTES,
     EMPTY_ROW,
+    HELD,
     MOST_ROWS,
     PACKETS_IN,
     REWARD,
@@ -53,7 +55,7 @@ def _row_of(base: int, tag: int) -> int:
     i = tag & ((1 << TAG_BITS) - 1)
     if base >= 0:
         return base + i
-    if base == SIGNAL:
+    if base in (SIGNAL, HELD):
         return base - i
     return EMPTY_ROW if base == REWARD and i > 0 else base
 
@@ -140,7 +142,10 @@ def take_at_once(
             slot, row = entries.slot[entry], _row_of(entries.row[entry], tag)
             counts = cores.counts[slot]
             counts[PACKETS_IN] += 1
-            if row <= SIGNAL:
+            if row <= HELD:
+                counts[SPIKE_CYCLES] += costs.hold
+                cores.busy[slot] += costs.hold
+            elif row <= SIGNAL:
                 counts[SIGNALS_IN] += 1
                 counts[SIGNAL_CYCLES] += costs.signal
                 cores.busy[slot] += costs.signal
@@ -226,7 +231,7 @@ def _fetch_ahead(rows: Rows, program: Any, done: Done, order: Int64, index: int)
 @compiled
 def deliver(
     costs: Costs, plan: Slots, cores: Cores, rows: Rows, now: Now, program: Any, state: Any,
-    tutors: Any, written: Written, done: Done, order: Int64,
+    tutors: Any, held: Held, written: Written, done: Done, order: Int64,
 ) -> None:  # fmt: skip
     """Let what was processed act on the ring buffers, in ``order``.
 
@@ -236,7 +241,10 @@ def deliver(
         _fetch_ahead(rows, program, done, order, index)
         place = order[index]
         slot, row = done.slot[place], done.row[place]
-        if row <= SIGNAL:
+        if row <= HELD:
+            tick = cores.begun[slot] - 1
+            hold(held, plan.extension[slot], HELD - row, tick, cores.counts[slot])
+        elif row <= SIGNAL:
             k = SIGNAL - row
             if plan.learner[slot] >= 0:
                 core = tutors.cores[plan.learner[slot]]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chipsim.errors import InputError
 from chipsim.kernels.processor.layout import LAYER, READOUT
 from chipsim.mapping.processor.machine import machine_topology
-from chipsim.mapping.processor.model import CoreSlice, ProcessorMapping
+from chipsim.mapping.processor.model import DELAY, CoreSlice, ProcessorMapping
 from chipsim.mapping.processor.tables import key_routes
 from chipsim.mesh.spinnaker_layout import Machine, make_machine
 from chipsim.mesh.spinnaker_tables import CORES, LINKS, KeyRoutes
@@ -21,8 +21,10 @@ from chipsim.processor_chip import ProcessorChip
 from chipsim.quantise.processor.learning import learners_of
 from chipsim.quantise.processor.model import ProcessorNetwork
 from chipsim.simulate.tick.blocks import make_rows
+from chipsim.simulate.tick.delays import Held, make_held
 from chipsim.simulate.tick.records import (
     EMPTY_ROW,
+    HELD,
     REWARD,
     SIGNAL,
     Costs,
@@ -41,7 +43,8 @@ class Layout:
     """A mapped network, ready to run.
 
     Slot s is a core in use: ``slice_of[s]`` of the mapping on core ``core_of[s]``.  Shared memory m
-    serves slots ``memories[m] .. memories[m+1]-1``.  ``payload (keys,)`` says whose packets carry a
+    serves slots ``memories[m] .. memories[m+1]-1``.  ``held`` are its delay extensions, empty.
+    ``payload (keys,)`` says whose packets carry a
     learning signal.  ``learner_slices`` are those that learn: learner (`LAYER` or `READOUT`), first
     global neuron, count; ``teacher_slices`` those with STDP: rule, first, count.  A sample has
     ``ticks``.
@@ -54,6 +57,7 @@ class Layout:
     slots: Slots
     entries: Entries
     rows: Rows
+    held: Held
     memories: Int64
     slice_of: Int64
     core_of: Int64
@@ -88,6 +92,7 @@ def make_layout(chip: ProcessorChip, mapping: ProcessorMapping, fixed: Processor
         slots=slots,
         entries=_entries(chip, mapping, fixed, routes, base, order),
         rows=rows,
+        held=make_held(chip, mapping, fixed, order),
         memories=np.append(edges, len(order)).astype(np.int64),
         slice_of=np.array(order, np.int64),
         core_of=core_of,
@@ -123,6 +128,7 @@ def costs_of(chip: ProcessorChip, ticks: int) -> Costs:
         ticks=ticks,
         spike=chip.cycles["spike"],
         signal=chip.cycles["signal"],
+        hold=chip.cycles["delay_spike"],
         latency=chip.sdram.latency_cycles,
         dma_scale=per_byte.numerator,
         dma_unit=per_byte.denominator,
@@ -145,11 +151,14 @@ def _slots(
     keys = {(space.slice, space.kind): n for n, space in enumerate(mapping.keys)}
     rows: list[tuple[int, ...]] = []
     learning: list[tuple[int, int, int]] = []
+    extensions = 0
     for index in order:
         piece = mapping.slices[index]
         population = fixed.population(piece.population)
         first, number = population.first + piece.first, -1
-        if piece.population in learners:
+        delays = piece.program == DELAY
+        extensions += delays
+        if not delays and piece.population in learners:
             number = len(learning)
             learning.append((learners.index(piece.population), first, piece.count))
         neuron, update = _cycles(chip, fixed, piece)
@@ -163,7 +172,8 @@ def _slots(
                 number,
                 min((n for (_, at), n in teachers.items() if at == index), default=0),
                 sum(at == index for _, at in teachers),
-                piece.first if piece.population == fixed.network.readout else -1,
+                extensions - 1 if delays else -1,
+                piece.first if piece.population == fixed.network.readout and not delays else -1,
                 keys.get((index, "spike"), -1),
                 keys.get((index, "signal"), -1),
                 chip.cycles["timer"],
@@ -182,6 +192,8 @@ def _cycles(chip: ProcessorChip, fixed: ProcessorNetwork, piece: CoreSlice) -> t
     cycles = chip.cycles
     if piece.program == "source":
         return cycles["source"], 0
+    if piece.program == DELAY:
+        return cycles["delay_neuron"], 0
     learners = learners_of(fixed.network) if fixed.learning is not None else ()
     if fixed.learning is not None and piece.population in learners:
         number = learners.index(piece.population)
@@ -227,9 +239,13 @@ def _row_for(
 ) -> int:
     """Return what row 0 of key ``number`` is to slice ``index``: see `records.Entries`."""
     space = mapping.keys[number]
+    if mapping.slices[index].program == DELAY:
+        return HELD
     if space.kind == "signal":
         return SIGNAL
     row = base.get((number, index), EMPTY_ROW)
+    if space.kind == "delayed":
+        return row
     sender, target = mapping.slices[space.slice], mapping.slices[index].population
     rewards = {
         p.stdp.reward.population
@@ -258,7 +274,8 @@ def _teachers(
     found: dict[tuple[int, int], int] = {}
     for index in order:
         for rule, target in enumerate(_rules(fixed)):
-            if mapping.slices[index].population == target:
+            piece = mapping.slices[index]
+            if piece.population == target and piece.program != DELAY:
                 found[rule, index] = len(found)
     return found
 

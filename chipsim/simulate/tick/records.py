@@ -18,8 +18,10 @@ Bytes = NDArray[np.uint8]
 EMPTY_ROW = -1
 REWARD = -2
 SIGNAL = -3
+HELD = -(1 << 30)
 NO_ROW = -(1 << 40)
-"""What stands for a row where there is none: no synapses, a reward, a payload, nothing at all."""
+"""What stands for a row where there is none: no synapses, a reward, a payload, a spike that a delay
+extension keeps, nothing at all."""
 
 COUNTS = (
     "timer_cycles",
@@ -45,6 +47,9 @@ COUNTS = (
     "neuron_updates",
     "signals_in",
     "spike_pairs",
+    "resends_due",
+    "resends_left",
+    "resends_lost",
 )
 """What is counted of each slot, in this order; cycles are core cycles.
 
@@ -52,20 +57,23 @@ COUNTS = (
 ``dma_wait_cycles`` pass idle while a row comes.  ``late`` and ``early`` are packets processed in
 another tick than the sender's, ``late_ticks`` by how many in all.  ``over_cycles`` is by how much
 a deadline was missed; ``busy_cycles_max`` the most work of a tick, ``events_in_busiest`` the
-synaptic events of that tick.
+synaptic events of that tick.  A delay extension owes ``resends_due`` packets for what it received:
+those it sent, those ``left`` when the sample was over, those ``lost`` to counters at their limit.
 """
 
 (
     TIMER_CYCLES, SPIKE_CYCLES, ROW_CYCLES, SIGNAL_CYCLES, DMA_WAIT, DMA_BYTES, PACKETS_IN,
     PACKETS_OUT, EVENTS, OVERFLOWS, LATE, LATE_TICKS, EARLY, MISSES, OVER_SUM, OVER_MAX, BUSY_MAX,
     BUSIEST_EVENTS, QUEUE_MAX, TICKS, NEURON_UPDATES, SIGNALS_IN, SPIKE_PAIRS,
+    RESENDS_DUE, RESENDS_LEFT, RESENDS_LOST,
 ) = range(len(COUNTS))  # fmt: skip
 
 
 class Costs(NamedTuple):
     """What work takes: core cycles, the fraction ``scale / unit`` of them a DMA byte, queue places.
 
-    ``spike`` is per packet, ``signal`` per payload packet, ``pair`` per pair of spikes in STDP.
+    ``spike`` is per packet, ``signal`` per payload packet, ``hold`` per packet a delay extension
+    keeps, ``pair`` per pair of spikes in STDP.
     ``latency`` passes between a DMA request and its first byte.  A tick is ``tick`` cycles; after
     ``ticks`` of them the sample is over, and what comes later misses no deadline.  A core cycle is
     ``router_scale / router_unit`` router cycles.
@@ -75,6 +83,7 @@ class Costs(NamedTuple):
     ticks: int
     spike: int
     signal: int
+    hold: int
     latency: int
     dma_scale: int
     dma_unit: int
@@ -119,8 +128,8 @@ class Arrivals(NamedTuple):
 
     Each has its ``cycle`` (ascending within a slot), its ``row``, the ``tick`` it was sent in.
     A ``row`` is a number of `Rows`, `EMPTY_ROW` if the core has no synapses for the packet,
-    `REWARD` if it is a reward for the core's STDP, or ``SIGNAL - k`` for value k of a learning
-    signal.
+    `REWARD` if it is a reward for the core's STDP, ``SIGNAL - k`` for value k of a learning signal,
+    or ``HELD - i`` for a spike of neuron i that a delay extension keeps.
     """
 
     ptr: Int64
@@ -160,7 +169,8 @@ class Slots(NamedTuple):
 
     ``offset`` is in which tick of a sample it computes step 0.  ``source`` says that it replays
     input.  ``learner`` is its number among the cores that learn by e-prop, or -1; those with STDP
-    are ``teacher .. teacher+teachers-1``, one a rule.  ``readout`` is the place of its first neuron
+    are ``teacher .. teacher+teachers-1``, one a rule.  ``extension`` is its number among the delay
+    extensions, or -1.  ``readout`` is the place of its first neuron
     in the readout, or -1.  ``key`` and ``signal_key``
     are what it sends with, -1 if nobody listens.  Cycles: ``timer`` for a timer task as such,
     ``neuron`` for each neuron (source: each spike), ``send`` for each packet, ``update`` for the
@@ -175,6 +185,7 @@ class Slots(NamedTuple):
     learner: Int64
     teacher: Int64
     teachers: Int64
+    extension: Int64
     readout: Int64
     key: Int64
     signal_key: Int64
@@ -189,7 +200,7 @@ class Entries(NamedTuple):
     """Who is behind a node of `KeyRoutes`: cores in use ``ptr[n] .. ptr[n+1]-1``, and what it gets.
 
     ``row`` is the sender's row 0 on that slot, `EMPTY_ROW`, `REWARD` if its neuron 0 rewards that
-    core, or `SIGNAL` of a learning signal.
+    core, `SIGNAL` of a learning signal, or `HELD` on a delay extension.
     """
 
     ptr: Int64

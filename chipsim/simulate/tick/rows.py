@@ -11,6 +11,7 @@ from chipsim.simulate.tick.records import (
     DMA_WAIT,
     EARLY,
     EVENTS,
+    HELD,
     LATE,
     LATE_TICKS,
     MOST_ROWS,
@@ -113,6 +114,9 @@ def look_up(
     row, tick = cores.queue_row[place], cores.queue_tick[place]
     cores.head[slot] = cores.head[slot] + 1 if cores.head[slot] + 1 < costs.queue else 0
     cores.held[slot] -= 1
+    if row <= HELD:
+        process(cores, done, slot, row, tick, cycle)
+        return spend(cores, slot, SPIKE_CYCLES, costs.hold, cycle)
     if row <= SIGNAL:
         cores.counts[slot, SIGNALS_IN] += 1
         process(cores, done, slot, row, tick, cycle)

@@ -24,6 +24,10 @@ from chipsim.simulate.tick.records import (
     LATE,
     OVERFLOWS,
     PACKETS_IN,
+    PACKETS_OUT,
+    RESENDS_DUE,
+    RESENDS_LEFT,
+    RESENDS_LOST,
     Input,
     Int64,
     Written,
@@ -129,7 +133,7 @@ def run_on_processors(
         runners, learned = job.infer(min(threads, trace.samples)), None
     counts = np.sum([runner.counts for runner in runners], axis=0)
     traffic = _traffic(runners, mesh)
-    _check(counts, traffic)
+    _check(layout, counts, traffic)
     return TickActivity(
         layout=layout,
         answers=job.answers(),
@@ -280,11 +284,18 @@ def _traffic(runners: list[Runner], mesh: MeshKind) -> Traffic:
     )
 
 
-def _check(counts: Int64, traffic: Traffic) -> None:
-    """Raise ConservationError unless every delivery is accounted for."""
+def _check(layout: Layout, counts: Int64, traffic: Traffic) -> None:
+    """Raise ConservationError unless all deliveries, and all a delay extension owes, are found."""
     handed = int(counts[:, PACKETS_IN].sum())
     if traffic.delivered + traffic.lost != traffic.due or handed != traffic.delivered:
         raise ConservationError(
             f"processors: {traffic.due} deliveries were due, {traffic.delivered} were made and "
             f"{traffic.lost} lost; cores were handed {handed}"
+        )
+    extensions = counts[layout.slots.extension >= 0]
+    paid = extensions[:, [PACKETS_OUT, RESENDS_LEFT, RESENDS_LOST]].sum(axis=1)
+    if (paid != extensions[:, RESENDS_DUE]).any():
+        raise ConservationError(
+            f"delay extensions: {extensions[:, RESENDS_DUE].sum()} packets were due, "
+            f"{paid.sum()} were sent, left or lost"
         )

@@ -19,6 +19,7 @@ from chipsim.kernels.processor.layout import (
 )
 from chipsim.mesh.spinnaker_flight import Flight, Visits
 from chipsim.quantise.processor.model import ProcessorNetwork
+from chipsim.simulate.tick.delays import emptied, leave
 from chipsim.simulate.tick.lanes import Lane, make_lanes
 from chipsim.simulate.tick.learning import finish_batch, start_sample, tutors_of
 from chipsim.simulate.tick.packets import (
@@ -86,6 +87,7 @@ class Runner:
         self.state = new_state(self.program)
         self.tutors = tutors_of(layout, fixed)
         self.outputs = self.tutors.plastic.output.size
+        self.held = emptied(layout.held)
         slots = layout.core_of.size
         self.cores = idle_cores(slots, layout.memories.size - 1, layout.costs.queue)
         self.flight = Flight(layout.machine, layout.routes, layout.payload)
@@ -130,6 +132,8 @@ class Runner:
         # The timer task after the last tick tells whether that tick was long enough.
         self._timers(tick, given)
         self.drain_ticks += tick - ticks
+        extension, begun = self.layout.slots.extension, self.cores.begun
+        leave(self.held, extension, begun, ticks, self.cores.counts)
         self.flight.check()
         return self.written
 
@@ -138,6 +142,7 @@ class Runner:
         self._now = Now(number * self.layout.ticks, self.steps, int(updates and self.learns))
         self.written = self._blank()
         start_sample(self.state, self.tutors)
+        self.held = emptied(self.layout.held)
         counts, layout = self.cores.counts, self.layout
         self.cores = idle_cores(
             layout.core_of.size, layout.memories.size - 1, layout.costs.queue
@@ -180,14 +185,13 @@ class Runner:
         """Do the timer tasks that begin in ``tick``; return what they send."""
 
         def work(lane: Lane) -> Sent:
-            lane.sent.filled[0] = 0
+            sent = lane.room_for(self.held)
             run_timers(
                 self.layout.costs, self.layout.slots, self.cores, self._now, given, self.program,
-                lane.state, self.tutors, lane.sent, self.written,
+                lane.state, self.tutors, self.held, sent, self.written,
                 lane.fired, lane.first_slot, lane.last_slot, tick,
             )  # fmt: skip
-            count = int(lane.sent.filled[0])
-            sent = lane.sent
+            count = int(sent.filled[0])
             return Sent(sent.cycle[:count], sent.key[:count], sent.tag[:count], sent.filled)
 
         parts = self._each(work)
@@ -218,7 +222,7 @@ class Runner:
         order = by_slot(done, self.layout.core_of.size)
         deliver(
             self.layout.costs, self.layout.slots, self.cores, self.layout.rows, self._now,
-            self.program, lane.state, self.tutors, self.written, done, order,
+            self.program, lane.state, self.tutors, self.held, self.written, done, order,
         )  # fmt: skip
 
     def _at_once(self, sent: Sent) -> Done:

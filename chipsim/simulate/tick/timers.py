@@ -10,6 +10,7 @@ from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.processor.eprop import learn
 from chipsim.kernels.processor.neurons import update_neurons
 from chipsim.kernels.processor.stdp import note_post, release
+from chipsim.simulate.tick.delays import Held, begin_tick, place_of
 from chipsim.simulate.tick.records import (
     BUSIEST_EVENTS,
     BUSY_MAX,
@@ -146,6 +147,32 @@ def step(
 
 
 @inlined
+def resend(
+    costs: Costs, plan: Slots, cores: Cores, held: Held, sent: Sent, slot: int, tick: int,
+    cycle: int,
+) -> int:  # fmt: skip
+    """Send what a delay extension has due in ``tick``, from ``cycle`` on; return its end.
+
+    Neuron by neuron, its stages in order.  When the sample is over nothing is sent.
+    """
+    d, sends = plan.extension[slot], 0
+    first, due = held.first[d], begin_tick(held, d, tick)
+    if tick >= costs.ticks:
+        return cycle
+    if due > 0:
+        for i in range(plan.neurons[slot]):
+            for stage in range(1, held.key.shape[1]):
+                before = tick - stage * held.slots[0]
+                if before >= 0 and held.stages[first + i] >> np.uint32(stage) & np.uint32(1):
+                    key = held.key[d, stage]
+                    for _ in range(held.counter[place_of(held, d, before) + i]):
+                        sends += 1
+                        at = cycle + (i + 1) * plan.neuron[slot] + sends * plan.send[slot]
+                        emit(costs, cores, sent, slot, key, tick, i, at, plan.hold[slot])
+    return int(cycle + plan.neurons[slot] * plan.neuron[slot] + sends * plan.send[slot])
+
+
+@inlined
 def release_dopamine(plan: Slots, tutors: Any, slot: int, tick: int) -> None:
     """Let the rewards that came in the last tick act on a core's STDP."""
     for number in range(plan.teacher[slot], plan.teacher[slot] + plan.teachers[slot]):
@@ -158,7 +185,7 @@ def release_dopamine(plan: Slots, tutors: Any, slot: int, tick: int) -> None:
 @compiled
 def run_timers(
     costs: Costs, plan: Slots, cores: Cores, now: Now, given: Input, program: Any, state: Any,
-    tutors: Any, sent: Sent, written: Written,
+    tutors: Any, held: Held, sent: Sent, written: Written,
     fired: Any, first: int, last: int, tick: int,
 ) -> None:  # fmt: skip
     """Do the timer tasks that slots ``first .. last-1`` begin in ``tick``.
@@ -174,7 +201,9 @@ def run_timers(
             release_dopamine(plan, tutors, slot, now.tick0 + mine)
             cycle = start + plan.timer[slot]
             t = mine - plan.offset[slot]
-            if 0 <= t < now.steps:
+            if plan.extension[slot] >= 0:
+                cycle = resend(costs, plan, cores, held, sent, slot, mine, cycle)
+            elif 0 <= t < now.steps:
                 cycle = step(
                     costs, plan, cores, now, given, program, state, tutors, sent, written, fired,
                     slot, mine, t, cycle,

@@ -29,7 +29,7 @@ from tests.mapping.processor.test_proc_connections import matrix
 
 
 def keys_of(network: Network, chip: ProcessorChip) -> tuple[KeySpace, ...]:
-    demands = make_demands(network, "running")
+    demands = make_demands(network, chip, "running")
     return make_keys(network, demands, cut(chip, demands)[0])
 
 
@@ -38,7 +38,7 @@ def keys_of(network: Network, chip: ProcessorChip) -> tuple[KeySpace, ...]:
 def test_no_two_slices_share_a_key(first: int, second: int, neurons: int) -> None:
     network = chain(first, second, 7)
     chip = spinnaker1(f"core.max_neurons={neurons}", f"core.max_sources={neurons}")
-    demands = make_demands(network, "running")
+    demands = make_demands(network, chip, "running")
     slices, _ = cut(chip, demands)
     keys = make_keys(network, demands, slices)
     owned: set[int] = set()
@@ -82,7 +82,7 @@ def check_targets(projection, n_pre: int, n_post: int) -> int:
     network = net(Population("in", n_pre, Input("spikes")), Population("out", n_post, CELL),
                   projection)  # fmt: skip
     chip = spinnaker1("core.max_neurons=10", "core.max_sources=10")
-    slices, _ = cut(chip, make_demands(network, "running"))
+    slices, _ = cut(chip, make_demands(network, chip, "running"))
     there = np.zeros((n_pre, n_post), bool)
     found = matrix(projection)
     there[:, : found.shape[1]] = found
@@ -118,7 +118,7 @@ def test_reward_reaches_the_cores_it_changes() -> None:
 
 def test_more_neurons_than_keys() -> None:
     network = chain(2, 2)
-    demands = make_demands(network, "running")
+    demands = make_demands(network, spinnaker1(), "running")
     huge = [
         piece.__class__(piece.index, piece.population, piece.program, piece.first, 1 << 32)
         for piece in cut(spinnaker1(), demands)[0]

@@ -138,7 +138,7 @@ def test_what_has_no_program() -> None:
 def test_errors_name_the_network() -> None:
     network = net(
         Population("in", 2, Input("spikes")), Population("l1", 2, CELL),
-        dense("in", "l1", 2, 2, delay=40),
+        dense("in", "l1", 2, 2, delay=200),
     )  # fmt: skip
-    with pytest.raises(DoesNotFitError, match=r"^net: projection in-l1: delay 40 ticks"):
+    with pytest.raises(DoesNotFitError, match=r"^net: projection in-l1: delay 200 ticks"):
         map_on_processors(network, spinnaker1())

@@ -34,7 +34,7 @@ def lines(chip: ProcessorChip, demand: Demand, count: int, memory: str) -> dict[
 
 def hidden(chip: ProcessorChip | None = None, optimiser: str = "sgd") -> Demand:
     network = eprop_network(40, 100, 2, recurrent=False, optimiser=optimiser)
-    return make_demands(network, "running")["hidden"]
+    return make_demands(network, spinnaker1(), "running")["hidden"]
 
 
 def test_perretts_eight_neurons_are_derived() -> None:
@@ -66,7 +66,7 @@ def test_the_limit_follows_the_struct() -> None:
 
 
 def test_the_reason_names_budget_bytes_and_lines() -> None:
-    _, reasons = cut(spinnaker1(), make_demands(credit_assignment(), "running"))
+    _, reasons = cut(spinnaker1(), make_demands(credit_assignment(), spinnaker1(), "running"))
     assert reasons[1] == (
         "hidden: 13 cores of up to 8 neurons; with 9: dtcm 69024 B exceeded max 65536 by 3488 B "
         "(synapse state 54000, ring buffers 8192, static 2668, stack 2048, spike queue 1024, "
@@ -77,7 +77,7 @@ def test_the_reason_names_budget_bytes_and_lines() -> None:
 
 
 def test_an_ordinary_core_line_by_line() -> None:
-    demands = make_demands(chain(300, 200), "running")
+    demands = make_demands(chain(300, 200), spinnaker1(), "running")
     chip = spinnaker1()
     assert lines(chip, demands["l1"], 200, "itcm") == {"program": 29624, "loader": 256}
     row = 12 + 200 * 4
@@ -100,7 +100,7 @@ def test_an_ordinary_core_line_by_line() -> None:
 
 
 def test_the_standard_ring_buffers_of_256_neurons_take_32_kib_at_most() -> None:
-    demand = make_demands(chain(300, 300), "running")["l1"]
+    demand = make_demands(chain(300, 300), spinnaker1(), "running")["l1"]
     assert ring_entries(spinnaker1(), demand, 256) == 2**13
     assert ring_entries(spinnaker1("core.delay_slots=32"), demand, 256) == 2**14
     chip = spinnaker1("core.delay_slots=64")
@@ -114,7 +114,7 @@ def test_the_standard_ring_buffers_of_256_neurons_take_32_kib_at_most() -> None:
 def test_plastic_rows_and_adaptation() -> None:
     cells = Population("l1", 100, adaptive(100))
     network = net(Population("in", 50, Input("spikes")), cells, stdp(dense("in", "l1", 50, 100)))
-    demand = make_demands(network, "running")["l1"]
+    demand = make_demands(network, spinnaker1(), "running")["l1"]
     chip = spinnaker1()
     assert lines(chip, demand, 100, "itcm")["program"] == 31960
     assert lines(chip, demand, 100, "dtcm")["neuron state"] == 100 * (64 + 136 + 12)
@@ -123,20 +123,20 @@ def test_plastic_rows_and_adaptation() -> None:
     wide = net(Population("in", 50, Input("spikes")), Population("l1", 300, CELL),
                stdp(dense("in", "l1", 50, 300)))  # fmt: skip
     roomy = spinnaker1("core.dtcm=1 MiB", "core.max_neurons=300", "core.ring_entries=65536")
-    assert largest_slice(roomy, make_demands(wide, "running")["l1"]) == 254
+    assert largest_slice(roomy, make_demands(wide, spinnaker1(), "running")["l1"]) == 254
 
 
 def test_rows_of_a_convolution_are_padded_to_the_longest() -> None:
     projection = convolution((2, 6, 6), 3, 3, 1, 1)
     network = net(Population("in", 72, Input("spikes")), Population("out", 108, CELL), projection)
-    demand = make_demands(network, "running")["out"]
+    demand = make_demands(network, spinnaker1(), "running")["out"]
     # All three maps on one core: an inner pixel has 3 x 9 synapses.
     assert lines(spinnaker1(), demand, 108, "sdram") == {"rows of conv": 72 * (12 + 27 * 4)}
     assert lines(spinnaker1(), demand, 36, "sdram") == {"rows of conv": 72 * (12 + 9 * 4)}
 
 
 def test_frozen_learning_takes_no_state() -> None:
-    demand = make_demands(credit_assignment(), "frozen")["hidden"]
+    demand = make_demands(credit_assignment(), spinnaker1(), "frozen")["hidden"]
     assert (demand.role, demand.program, demand.types) == (None, "program_lif", 2)
     assert "synapse state" not in lines(spinnaker1(), demand, 100, "dtcm")
 
@@ -146,17 +146,17 @@ def test_feedback_that_learns_takes_state() -> None:
     assert network.learning is not None
     symmetric = replace(network, learning=replace(network.learning, kind="symmetric"))
     chip = spinnaker1()
-    random = make_demands(network, "running")["hidden"]
+    random = make_demands(network, spinnaker1(), "running")["hidden"]
     assert lines(chip, random, 8, "dtcm")["feedback"] == 8 * 2 * 4
-    learnt = make_demands(symmetric, "running")["hidden"]
+    learnt = make_demands(symmetric, spinnaker1(), "running")["hidden"]
     assert lines(chip, learnt, 8, "dtcm")["feedback"] == 8 * (2 * 4 + 4 + 3 * 4)
-    readout = make_demands(symmetric, "running")["readout"]
+    readout = make_demands(symmetric, spinnaker1(), "running")["readout"]
     assert lines(chip, readout, 3, "dtcm")["synapse state"] == 3 * 250 * 16
 
 
 def test_one_memory_for_program_and_data() -> None:
     chip = processor_chip("spinnaker2")
-    demand = make_demands(chain(10, 100), "running")["l1"]
+    demand = make_demands(chain(10, 100), spinnaker1(), "running")["l1"]
     uses = core_memory(chip, demand, CoreSlice(0, "l1", "neurons", 0, 100))
     assert [use.memory for use in uses] == ["sram", "sdram"]
     assert uses[0].items["program"] == 30000
@@ -175,12 +175,12 @@ def test_one_memory_for_program_and_data() -> None:
 )
 def test_not_even_one_neuron(override: str, message: str) -> None:
     with pytest.raises(DoesNotFitError, match=message) as caught:
-        cut(spinnaker1(override), make_demands(chain(100, 10), "running"))
+        cut(spinnaker1(override), make_demands(chain(100, 10), spinnaker1(), "running"))
     assert "a core cannot hold even one neuron" in str(caught.value)
 
 
 def test_more_synapses_than_the_array_holds() -> None:
-    demands = make_demands(eprop_network(200, 60, 2, recurrent=True), "running")
+    demands = make_demands(eprop_network(200, 60, 2, recurrent=True), spinnaker1(), "running")
     message = "e-prop synapses a neuron 260 exceeded max 250 by 10; --set core.eprop_synapses=260"
     with pytest.raises(DoesNotFitError, match=message):
         cut(spinnaker1(), demands)
@@ -189,11 +189,11 @@ def test_more_synapses_than_the_array_holds() -> None:
 
 def test_the_readout_of_a_learning_network_stays_on_one_core() -> None:
     """A readout neuron has 104 + 250 x 16 B of state: 12 of them fit, 13 do not."""
-    demands = make_demands(eprop_network(40, 20, 12, recurrent=False), "running")
+    demands = make_demands(eprop_network(40, 20, 12, recurrent=False), spinnaker1(), "running")
     slices, _ = cut(spinnaker1(), demands)
     assert [piece.count for piece in slices if piece.population == "readout"] == [12]
     wider = eprop_network(40, 20, 13, recurrent=False)
     message = r"readout: 2 cores of up to 12 neurons; with 13: dtcm .* must be on one core"
     with pytest.raises(DoesNotFitError, match=message):
-        cut(spinnaker1(), make_demands(wider, "running"))
-    assert cut(spinnaker1(), make_demands(wider, "frozen"))
+        cut(spinnaker1(), make_demands(wider, spinnaker1(), "running"))
+    assert cut(spinnaker1(), make_demands(wider, spinnaker1(), "frozen"))

@@ -85,27 +85,33 @@ def test_offsets_are_the_least_that_do(network: Network) -> None:
         assert offset == 0 or any(held)
 
 
-def test_a_delay_longer_than_the_ring_buffers() -> None:
+def test_a_delay_beyond_the_last_stage() -> None:
     network = net(
         Population("in", 2, Input("spikes")), Population("l1", 2, CELL),
-        dense("in", "l1", 2, 2, delay=17),
+        dense("in", "l1", 2, 2, delay=145),
     )  # fmt: skip
     offsets = make_offsets(network)
     message = (
-        "projection in-l1: delay 17 ticks .17 steps and 0 between the populations. exceeded max "
-        "16 by 1: .*--set core.delay_slots=32"
+        "projection in-l1: delay 145 ticks .145 steps and 0 between the populations. exceeded max "
+        "144 by 1: 16 slots of ring buffers after 8 delay stages; --set core.delay_stages=9"
     )
     with pytest.raises(DoesNotFitError, match=message):
         check_delays(network, spinnaker1(), offsets, "running")
+    check_delays(network, spinnaker1("core.delay_stages=9"), offsets, "running")
     check_delays(network, spinnaker1("core.delay_slots=32"), offsets, "running")
+    with pytest.raises(DoesNotFitError, match=r"max 2 by 143: .* more core.delay_slots and"):
+        check_delays(
+            network, spinnaker1("core.delay_slots=2", "core.delay_stages=0"), offsets, "running"
+        )
 
 
 def test_delays_by_synapse() -> None:
     projection = sparse_projection(np.random.default_rng(0), 4, 4, 1.0)
     network = net(Population("in", 4, Input("spikes")), Population("out", 4, CELL), projection)
     assert make_offsets(network) == {"in": 0, "out": 0}
+    chip = spinnaker1("core.delay_slots=2", "core.delay_stages=0")
     with pytest.raises(DoesNotFitError, match="delay 4 ticks"):
-        check_delays(network, spinnaker1("core.delay_slots=2"), {"in": 0, "out": 0}, "running")
+        check_delays(network, chip, {"in": 0, "out": 0}, "running")
 
 
 def test_the_signal_is_late_by_the_way_back() -> None:
