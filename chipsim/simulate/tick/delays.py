@@ -108,32 +108,43 @@ def hold(held: Held, d: int, i: int, tick: int, counts: Int64) -> None:
 
 
 @inlined
-def begin_tick(held: Held, d: int, tick: int) -> int:
-    """Make room for the spikes of ``tick``; return how many of earlier ones may be due in it."""
+def count_left(held: Held, d: int, tick: int, ticks: int, counts: Int64) -> None:
+    """Count what is held of ``tick`` for ticks after the sample's ``ticks``."""
+    for i in range(held.first[d + 1] - held.first[d] if tick >= 0 else 0):
+        spikes = np.int64(held.counter[place_of(held, d, tick) + i])
+        for stage in range(1, held.key.shape[1]):
+            asked = held.stages[held.first[d] + i] >> np.uint32(stage) & np.uint32(1)
+            if asked and tick + stage * held.slots[0] >= ticks:
+                counts[RESENDS_LEFT] += spikes
+
+
+@inlined
+def begin_tick(held: Held, d: int, tick: int, ticks: int, counts: Int64) -> int:
+    """Make room for the spikes of ``tick``; return how many of earlier ones may be due in it.
+
+    After the sample's ``ticks`` spikes may be forgotten that were never sent: those are counted.
+    """
+    remembered = held.remembered[0]
+    if tick >= ticks:
+        count_left(held, d, tick - remembered, ticks, counts)
     place, count = place_of(held, d, tick), held.first[d + 1] - held.first[d]
     held.counter[place : place + count] = 0
-    held.waiting[d, tick % held.remembered[0]] = 0
+    held.waiting[d, tick % remembered] = 0
     due = 0
     for stage in range(1, held.key.shape[1]):
         before = tick - stage * held.slots[0]
         if before >= 0:
-            due += held.waiting[d, before % held.remembered[0]]
+            due += held.waiting[d, before % remembered]
     return int(due)
 
 
 @compiled
 def leave(held: Held, extension: Int64, begun: Int64, ticks: int, counts: Int64) -> None:
-    """Count what each slot's extension still holds for ticks after the sample's ``ticks``.
+    """Count what extensions still hold when a sample of ``ticks`` is over.
 
     ``extension`` is by slot (-1: none), ``begun`` as in `records.Cores`.
     """
     for slot in range(extension.size):
-        d, last = extension[slot], begun[slot] - 1
+        d = extension[slot]
         for back in range(held.remembered[0] if d >= 0 else 0):
-            tick = last - back
-            for i in range(held.first[d + 1] - held.first[d] if tick >= 0 else 0):
-                spikes = np.int64(held.counter[place_of(held, d, tick) + i])
-                for stage in range(1, held.key.shape[1]):
-                    asked = held.stages[held.first[d] + i] >> np.uint32(stage) & np.uint32(1)
-                    if asked and tick + stage * held.slots[0] >= ticks:
-                        counts[slot, RESENDS_LEFT] += spikes
+            count_left(held, d, begun[slot] - 1 - back, ticks, counts[slot])

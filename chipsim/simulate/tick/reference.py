@@ -15,18 +15,22 @@ between nothing changes, so the order of evaluation does not matter.
 - A row that is there is **processed**, but the next packet is looked up before that, so that its
   row comes meanwhile; there is room for two rows.  Its synapses act from the
   tick whose timer task the core began last.
+- A **delay extension** takes ``costs.hold`` cycles for a packet and no row: it counts the spike in
+  the tick whose timer task it began last.  Its timer task looks at every neuron and sends, for
+  each delay stage, a packet for every spike of the tick so many slots ago.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Sequence
+from collections import Counter, deque
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import simpy
 
-from chipsim.simulate.tick.records import EMPTY_ROW, SIGNAL, Costs
+from chipsim.simulate.tick.records import EMPTY_ROW, HELD, SIGNAL, Costs
 
 Process = Generator[simpy.Event, Any, None]
 QUARTER = 0.25
@@ -53,12 +57,53 @@ class Processed:
     cycle: int
 
 
+@dataclass(frozen=True)
+class Resent:
+    """A packet that a delay extension sends in its ``tick``, in core cycle ``cycle``."""
+
+    stage: int
+    neuron: int
+    tick: int
+    cycle: int
+
+
+@dataclass
+class Extension:
+    """A delay extension's program, and what it has counted.
+
+    ``stages`` are those of each neuron, ascending; a stage is ``slots`` ticks.  ``neuron`` and
+    ``send`` are the cycles of looking at a neuron and of sending a packet.
+    """
+
+    stages: Sequence[Sequence[int]]
+    slots: int
+    neuron: int
+    send: int
+    spikes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    sent: list[Resent] = field(default_factory=list)
+
+    def timer(self, tick: int, cycle: int) -> int:
+        """Send what is due in ``tick``, from ``cycle`` on; return the cycles that takes."""
+        begun = cycle
+        for neuron, stages in enumerate(self.stages):
+            cycle += self.neuron
+            for stage in stages:
+                for _ in range(self.spikes[neuron, tick - stage * self.slots]):
+                    cycle += self.send
+                    self.sent.append(Resent(stage, neuron, tick, cycle))
+        return cycle - begun
+
+
 @dataclass
 class Core:
-    """One processor: what it waits for, and what it did."""
+    """One processor: what it waits for, and what it did.
+
+    ``timers`` are its timer tasks' cycles, to which a delay extension adds its own.
+    """
 
     packets: Sequence[Packet]
     timers: Sequence[int]
+    extension: Extension | None = None
     begun: int = 0
     queue: deque[Packet] = field(default_factory=deque)
     coming: Packet | None = None
@@ -71,7 +116,7 @@ class Chip:
     """Cores that share a memory, given the packets that reach each and its timer tasks' cycles.
 
     ``row_bytes`` and ``row_cycles`` are by row number.  A run lasts as many ticks as timers are
-    given.
+    given.  Cores numbered in ``extensions`` are delay extensions.
     """
 
     def __init__(
@@ -81,10 +126,14 @@ class Chip:
         row_cycles: Sequence[int],
         packets: Sequence[Sequence[Packet]],
         timers: Sequence[Sequence[int]],
+        extensions: Mapping[int, Extension] = MappingProxyType({}),
     ) -> None:
         self.costs, self.row_bytes, self.row_cycles = costs, row_bytes, row_cycles
         self.environment = simpy.Environment()
-        self.cores = [Core(p, t) for p, t in zip(packets, timers, strict=True)]
+        self.cores = [
+            Core(p, t, extensions.get(number))
+            for number, (p, t) in enumerate(zip(packets, timers, strict=True))
+        ]
         self.asked: list[tuple[float, int, Packet]] = []
         self.processed: list[Processed] = []
         for number in range(len(self.cores)):
@@ -118,8 +167,11 @@ class Chip:
         if core.begun * self.costs.tick <= now:
             core.late_by.append(now - core.begun * self.costs.tick)
             core.begun += 1
+            cycles = core.timers[core.begun - 1]
+            if core.extension and core.begun <= self.costs.ticks:
+                cycles += core.extension.timer(core.begun - 1, now + cycles)
             # A task of no cycles: look again in the same cycle.
-            return core.timers[core.begun - 1] or self.act(number)
+            return cycles or self.act(number)
         if core.coming is None and len(core.there) < ROW_BUFFERS and core.queue:
             return self.look_up(number, core.queue.popleft(), now)
         if core.there:
@@ -130,6 +182,11 @@ class Chip:
 
     def look_up(self, number: int, packet: Packet, now: int) -> int:
         """Handle a packet's interrupt and ask for its row."""
+        extension = self.cores[number].extension
+        if extension:
+            extension.spikes[HELD - packet.row, self.cores[number].begun - 1] += 1
+            self.note(number, packet, now)
+            return self.costs.hold or self.act(number)
         if packet.row <= SIGNAL:
             self.note(number, packet, now)
             return self.costs.signal

@@ -156,7 +156,7 @@ def resend(
     Neuron by neuron, its stages in order.  When the sample is over nothing is sent.
     """
     d, sends = plan.extension[slot], 0
-    first, due = held.first[d], begin_tick(held, d, tick)
+    first, due = held.first[d], begin_tick(held, d, tick, costs.ticks, cores.counts[slot])
     if tick >= costs.ticks:
         return cycle
     if due > 0:

@@ -192,6 +192,7 @@ def test_cores_share_the_memory() -> None:
         ticks=1,
         spike=10,
         signal=5,
+        hold=3,
         latency=7,
         dma_scale=1,
         dma_unit=1,
