@@ -83,7 +83,7 @@ def price_run(
     """Price what a run did."""
     counts, layout = activity.counts, activity.layout
     samples = len(activity.answers.potential)
-    names = [mapping.slices[index].population for index in layout.slice_of.tolist()]
+    names = [mapping.slices[index].layer for index in layout.slice_of.tolist()]
     active = counts[:, list(ACTIVE.values())].sum(axis=1)
     by_population: dict[str, int] = {}
     for name, cycles in zip(names, active.tolist(), strict=True):

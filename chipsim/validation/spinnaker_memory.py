@@ -8,32 +8,22 @@ microcircuit (Potjans & Diesmann 2014; SpiNNakerManchester/microcircuit_model, 2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from chipsim.errors import InputError
 from chipsim.load.chip_file import read_chip
-from chipsim.mapping.processor.demand import Demand, make_demands
+from chipsim.mapping.processor.demand import make_demands
 from chipsim.mapping.processor.mapper import map_on_processors
 from chipsim.mapping.processor.model import ProcessorMapping
 from chipsim.mapping.processor.partition import cut, largest_slice
 from chipsim.network import LIF, Input, Network, Population, Projection
 from chipsim.plasticity import Eprop
 from chipsim.processor_chip import ProcessorChip
+from chipsim.validation.microcircuit import NEURONS_A_CORE, microcircuit
 from chipsim.validation.rows import Row
 
-MICROCIRCUIT: Mapping[str, int] = {
-    "L23E": 20683,
-    "L23I": 5834,
-    "L4E": 21915,
-    "L4I": 5479,
-    "L5E": 4850,
-    "L5I": 1065,
-    "L6E": 14395,
-    "L6I": 2948,
-}
-"""Neurons of the microcircuit's populations."""
 STEP_STATE = ("neuron state", "synapse state")
 PROGRAM = ("program", "loader", "static", "stack")
 SPIKING = LIF(threshold=1.0, decay=0.95)
@@ -87,13 +77,6 @@ def credit_assignment() -> Network:
     return eprop_network(40, 100, 2, recurrent=False)
 
 
-def microcircuit_demands(chip: ProcessorChip) -> Mapping[str, Demand]:
-    """Return what the microcircuit's populations ask of their cores, without synapses."""
-    populations = tuple(Population(name, size, SPIKING) for name, size in MICROCIRCUIT.items())
-    network = Network("microcircuit", 1, populations, (), "L23E")
-    return make_demands(network, chip, "running")
-
-
 def _dense(name: str, source: str, target: str, n_pre: int, n_post: int, delay: int) -> Projection:
     return Projection(name, source, target, np.zeros((n_post, n_pre), np.float32), delay=delay)
 
@@ -134,16 +117,17 @@ def _cores_of(mapping: ProcessorMapping, population: str) -> int:
 
 def _cores() -> list[Row]:
     """Cores of two large networks."""
-    eighty = processor_chip("spinnaker1", ["core.max_neurons=80"])
-    slices, _ = cut(eighty, microcircuit_demands(eighty))
+    eighty = processor_chip("spinnaker1", [f"core.max_neurons={NEURONS_A_CORE}"])
+    slices, _ = cut(eighty, make_demands(microcircuit(), eighty, "off"))
+    neurons = sum(piece.program == "neurons" for piece in slices)
     board = processor_chip("spinnaker1", ["core.max_neurons=326"])
     network = Network("board", 1, (Population("all", 250_000, SPIKING),), (), "all")
     on_board, _ = cut(board, make_demands(network, board, "running"))
     return [
-        Row("microcircuit at 80 neurons a core: neuron cores", 967, len(slices), "",
+        Row("microcircuit at 80 neurons a core: neuron cores", 967, neurons, "",
             "real run, 2017"),
-        Row("microcircuit: with a delay extension for each", 1934, 2 * len(slices), "",
-            "real run, 2017 (delays beyond 16 slots of 0.1 ms)"),
+        Row("microcircuit: with delay extensions, delays above 16 ticks", 1934, len(slices), "",
+            "real run, 2017"),
         Row("cores of 250,000 neurons (board of 48 x 16 = 768)", 768, len(on_board), "",
             "Stromatias 2013; takes core.max_neurons=326"),
     ]  # fmt: skip

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections import Counter
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from chipsim.mapping.processor.compress import Entries, compress
+from chipsim.mapping.processor.demand import Demand, make_demands
 from chipsim.mapping.processor.mapper import map_on_processors
+from chipsim.mapping.processor.memory import core_memory
+from chipsim.mapping.processor.model import DELAY, CoreSlice
 from chipsim.mapping.processor.partition import cut
 from chipsim.mapping.processor.place import ORDERS, place
 from chipsim.mesh.spinnaker_tables import KeyTables, follow_keys
 from chipsim.mesh.topology import triangular
+from chipsim.processor_chip import ProcessorChip
 from chipsim.validation import spinnaker_memory
+from chipsim.validation.microcircuit import DELAYS, SIZES, STEP_MS, microcircuit, synapses
 from chipsim.validation.rows import Row, table
 
 RUN = Path(__file__).parents[3] / "shared" / "validation" / "spinnaker_microcircuit_run"
@@ -72,15 +81,81 @@ def cores() -> list[dict[str, str]]:
 
 @real_run
 def test_the_microcircuit_is_cut_as_in_the_real_run() -> None:
-    chip = spinnaker_memory.processor_chip("spinnaker1", ["core.max_neurons=80"])
-    slices, _ = cut(chip, spinnaker_memory.microcircuit_demands())
-    ours = sorted((s.population, s.first, s.first + s.count - 1) for s in slices)
-    real = sorted(
-        (row["population"], int(row["first_atom"]), int(row["last_atom"]))
-        for row in cores()
-        if not row["population"].endswith("_delayed")
+    _, _, slices = real_microcircuit()
+    ours = sorted(
+        (s.population + "_delayed" * (s.program == DELAY), s.first, s.first + s.count - 1)
+        for s in slices
     )
+    real = sorted(
+        (row["population"], int(row["first_atom"]), int(row["last_atom"])) for row in cores()
+    )
+    assert len(ours) == 1934
     assert ours == real
+
+
+@cache
+def real_microcircuit() -> tuple[ProcessorChip, Mapping[str, Demand], tuple[CoreSlice, ...]]:
+    chip = spinnaker_memory.processor_chip("spinnaker1", ["core.max_neurons=80"])
+    demands = make_demands(microcircuit(), chip, "off")
+    return chip, demands, cut(chip, demands)[0]
+
+
+@real_run
+def test_delay_stages_are_those_of_the_real_keys() -> None:
+    """A delay core's mask leaves 256 keys for 80 (or 43) neurons: three stages; or 128: one."""
+    real: dict[str, int] = {}
+    for row in cores():
+        if row["population"].endswith("_delayed"):
+            atoms = int(row["last_atom"]) + 1 - int(row["first_atom"])
+            keys = 2**32 - int(row["mask"], 16)
+            stages = [s for s in range(1, 9) if 1 << (s * atoms - 1).bit_length() == keys]
+            name = row["population"].removesuffix("_delayed")
+            real[name] = max(real.get(name, 0), min(stages))
+    _, demands, _ = real_microcircuit()
+    assert {name: stages > 1 for name, stages in real.items()} == {
+        name: demand.stages > 1 for name, demand in demands.items()
+    }
+    assert real["L23E"] == demands["L23E"].stages == 3
+    assert real["L23I"] == demands["L23I"].stages == 1
+
+
+@real_run
+def test_delay_cores_send_at_the_stages_a_neuron_needs() -> None:
+    """The real ones sent 2.01 packets for each one of an excitatory neuron, of three stages."""
+    counts = {"E": [0, 0], "I": [0, 0]}
+    for row in cores():
+        if row["population"].endswith("_delayed"):
+            kind = counts[row["population"].removesuffix("_delayed")[-1]]
+            kind[0] += int(row["number_of_packets_received"])
+            kind[1] += int(row["number_of_packets_sent"])
+    for kind, (received, sent) in counts.items():
+        sources = [name for name in SIZES if name.endswith(kind)]
+        neurons = sum(SIZES[name] for name in sources)
+        fan_out = sum(synapses(a, b) for a in sources for b in SIZES) / neurons
+        mean, deviation = DELAYS[kind]
+        expected = 0.0
+        for stage in (1, 2, 3):
+            low, high = ((16 * s + 0.5) * STEP_MS for s in (stage, stage + 1))
+            part = NormalDist(mean, deviation).cdf(high) - NormalDist(mean, deviation).cdf(low)
+            expected += 1.0 - math.exp(-fan_out * part)
+        assert received > 1000
+        assert sent / received == pytest.approx(expected, rel=0.005)
+
+
+@real_run
+def test_delay_stages_explain_part_of_the_sdram() -> None:
+    """A third of the planner's: as much a core as rows by stage take, in all populations alike."""
+    chip, demands, slices = real_microcircuit()
+    share = {}
+    for piece in slices:
+        if piece.first == 0 and piece.program != DELAY:
+            rows = core_memory(chip, demands[piece.population], piece)[-1].items
+            planned = [int(r["sdram_kb"]) for r in cores() if r["population"] == piece.population]
+            share[piece.population] = sum(rows.values()) / (np.median(planned) * 1000)
+            assert sum(size for name, size in rows.items() if "stage" not in name) < 5.1e6
+            assert 6.5e6 < sum(rows.values()) < 11e6
+    assert min(share.values()) > 0.31
+    assert max(share.values()) < 0.36
 
 
 @real_run
@@ -91,7 +166,7 @@ def test_sdram_spreads_the_microcircuit_over_218_chips(order: str, app_cores: in
 
     Slices come population by population, each with its delay extension right behind it.
     """
-    names = list(spinnaker_memory.MICROCIRCUIT)
+    names = list(SIZES)
     ordered = sorted(
         cores(),
         key=lambda row: (

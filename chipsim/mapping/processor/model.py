@@ -32,6 +32,16 @@ class CoreSlice:
     first: int
     count: int
 
+    @property
+    def layer(self) -> str:
+        """What its work counts for: its population, or that one's delays."""
+        return f"{self.population} delays" if self.program == DELAY else self.population
+
+    @property
+    def name(self) -> str:
+        """The slice in words."""
+        return f"{self.layer}[{self.first}:{self.first + self.count}]"
+
 
 @dataclass(frozen=True)
 class KeySpace:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chipsim.mapping.processor.model import DELAY
 from chipsim.report.summary_memory import memory_use
 from chipsim.simulate.tick.records import BUSY_MAX, COUNTS, DMA_WAIT, Int64
 from chipsim.tick_results import ACTIVE, TickResults
@@ -56,9 +57,9 @@ def _row(results: TickResults, slot: int) -> dict[str, Any]:
         "y": router // chip.machine.columns,
         "population": part.population,
         "role": part.program,
-        "slice": f"{part.population}[{part.first}:{part.first + part.count}]",
+        "slice": part.name,
         "neurons": part.count,
-        "fan_in": _fan_in(results, part.population),
+        "fan_in": 0 if part.program == DELAY else _fan_in(results, part.population),
         **memory_use(memory),
         "busy_cycles_mean": active / results.ticks,
         "busy_cycles_max": int(counts[BUSY_MAX]),
@@ -70,9 +71,7 @@ def _row(results: TickResults, slot: int) -> dict[str, Any]:
 
 def _fan_in(results: TickResults, population: str) -> int:
     return sum(
-        results.fixed.population(p.source).size
-        for p in results.fixed.projections
-        if p.target == population
+        results.fixed.population(p.source).size for p in results.network.incoming(population)
     )
 
 

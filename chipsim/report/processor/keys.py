@@ -61,6 +61,12 @@ PROCESSOR_KEYS: tuple[Key, ...] = (
         for name in COUNTS
     ),
     Key("traffic.due", "integer", "", "deliveries due: packets times the cores they are for"),
+    Key(
+        "traffic.delayed_packets",
+        "integer",
+        "",
+        "packets of kind spike, sent again by delay extensions",
+    ),
     Key("traffic.in_time", "integer", "", "of these, acted in the sender's tick"),
     Key("traffic.late", "integer", "", "acted in a later one"),
     Key("traffic.early", "integer", "", "acted in an earlier one of a receiver that lags behind"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import chipsim
 from chipsim.kernels.processor.layout import MEMBRANE, RING, WEIGHT
 from chipsim.network import Input, Population
+from chipsim.quantise.processor.learning import learners_of
 from chipsim.report.early_exit import early_exit
 from chipsim.report.processor.cores import core_rows
 from chipsim.report.processor.energy import energy
@@ -87,16 +88,16 @@ def _model(results: TickResults) -> dict[str, Any]:
                 "name": p.name,
                 "source": p.source,
                 "target": p.target,
-                "synapses": p.post.size,
-                "plasticity": _rule(p.stdp is not None, p.first_column is not None),
+                "synapses": sum(f.post.size for f in fixed.projections if f.name == p.name),
+                "plasticity": _rule(p.stdp is not None, p.target in learners_of(network)),
             }
-            for p in fixed.projections
+            for p in network.projections
         ],
     }
 
 
-def _rule(stdp: bool, column: bool) -> str | None:
-    if column:
+def _rule(stdp: bool, learns: bool) -> str | None:
+    if learns:
         return "eprop"
     return "stdp" if stdp else None
 

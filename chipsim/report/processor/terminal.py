@@ -138,6 +138,8 @@ def traffic(summary: Summary) -> Iterator[str]:
         f"{count(found['packets'])} packets ({kinds}), {count(found['hops'])} routers passed, "
         f"{count(found['due'])} deliveries due"
     )
+    if found["delayed_packets"]:
+        yield f"{count(found['delayed_packets'])} of the packets sent again by delay extensions"
     fates = (
         ("in time", "in_time"),
         ("late", "late"),

@@ -23,6 +23,7 @@ def traffic(results: TickResults) -> dict[str, Any]:
     wide = layout.payload
     crossed, crossed_wide = found.link_packets.sum(), found.payload_packets.sum()
     packets, signals = int(found.sent.sum()), int(found.sent[wide].sum())
+    delayed = int(found.sent[[s.stage > 0 for s in results.mapping.keys]].sum())
     by_kind = {"spike": (packets - signals, int(crossed - crossed_wide) + packets - signals)}
     if wide.any():
         by_kind["signal"] = (signals, int(crossed_wide) + signals)
@@ -41,6 +42,7 @@ def traffic(results: TickResults) -> dict[str, Any]:
         "hottest_link": _hottest(results, loads),
         "mean_latency_cycles": found.latency_sum / found.delivered if found.delivered else None,
         "max_latency_cycles": found.latency_max if found.delivered else None,
+        "delayed_packets": delayed,
         "overruns": int((counts[:, COUNTS.index("deadline_misses")]).sum()),
         "simulated_phases": results.ticks,
         "due": found.due,
