@@ -15,15 +15,22 @@ from tests import naive_processor
 from tests.quantise import processor_cases as cases
 
 ROUNDINGS = ("truncate", "nearest", "stochastic")
+SLOTS = (16, 2, 1)
 seeds = st.integers(0, 2**32 - 1)
 
 
 class Run:
-    """A random network and samples, run by the kernels."""
+    """A random network and samples, run by the kernels.
 
-    def __init__(self, network, rounding, rng, samples=4, batch=2, learns=True, extreme=False):
+    With few ``slots`` delays need delay stages.
+    """
+
+    def __init__(
+        self, network, rounding, rng, samples=4, batch=2, learns=True, extreme=False, slots=16
+    ):
         steps = network.steps
-        self.network = quantise_for_processor(network, cases.chip_with(rounding), cases.OFFSETS, 7)
+        chip = cases.chip_with(rounding, delay_slots=slots)
+        self.network = quantise_for_processor(network, chip, cases.OFFSETS, 7)
         if extreme:
             program = self.network.program
             program.weight[:] = rng.integers(0, 2**16, len(program.weight))
@@ -97,7 +104,7 @@ class Run:
 @given(seed=seeds)
 def test_a_static_network_equals_its_twin(rounding, seed):
     rng = np.random.default_rng(seed)
-    run = Run(cases.static_network(rng), rounding, rng)
+    run = Run(cases.static_network(rng), rounding, rng, slots=SLOTS[seed % 3])
     run.assert_equal(run.twin())
 
 
@@ -106,7 +113,7 @@ def test_a_static_network_equals_its_twin(rounding, seed):
 @given(seed=seeds)
 def test_learning_in_batches_equals_its_twin(rounding, seed):
     rng = np.random.default_rng(seed)
-    run = Run(cases.learning_network(rng), rounding, rng)
+    run = Run(cases.learning_network(rng), rounding, rng, slots=SLOTS[seed % 3])
     plain = run.twin()
     run.assert_equal(plain)
     run.assert_same_learning(plain)
@@ -125,7 +132,7 @@ def test_learning_at_every_step_equals_its_twin(rounding, seed):
         rate_cost=0.0, learning_rate=0.2,
     )  # fmt: skip
     network = replace(network, learning=rule)
-    run = Run(network, rounding, rng, batch=0)
+    run = Run(network, rounding, rng, batch=0, slots=SLOTS[seed % 3])
     plain = run.twin()
     run.assert_equal(plain)
     run.assert_same_learning(plain)
@@ -149,7 +156,7 @@ def test_the_edges_of_all_ranges_equal_their_twin(learns, seed):
 @given(seed=seeds)
 def test_stdp_equals_its_twin(rewarded, seed):
     rng = np.random.default_rng(seed)
-    run = Run(cases.stdp_network(rng, rewarded), "truncate", rng)
+    run = Run(cases.stdp_network(rng, rewarded), "truncate", rng, slots=SLOTS[seed % 3])
     plain = run.twin()
     run.assert_equal(plain)
     assert (run.program.weight != run.network.program.weight).any()

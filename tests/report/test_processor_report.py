@@ -22,6 +22,7 @@ from chipsim.report.run_folder import dump_json
 from chipsim.report.terminal import WIDTH, summary_text
 from chipsim.tick_results import TickResults
 from tests.simulate.tick.networks import chip_with, learner, recurrent, spikes
+from tests.simulate.tick.test_tick_delays import with_delays
 from tests.simulate.tick.test_tick_run import CONGESTED
 
 MODEL = Path(__file__).parents[2] / "models" / "eprop_cues.pt"
@@ -141,3 +142,25 @@ def test_the_command_line_writes_a_run_and_runs_it_again(
     slow = ["--set", "cycles.neuron_alif=4000", "--strict", "-o", str(tmp_path / "late")]
     assert main([*again, *slow]) == 3
     assert "missed their deadline" in capsys.readouterr().err
+
+
+def test_delay_extensions_are_told_apart(tmp_path: Path) -> None:
+    network = with_delays(recurrent(2, strength=0.8), 2, 25)
+    trace = spikes(2, 2, 30, 20, 0.2)
+    results = simulate_on_processors(network, chip_with("core.delay_slots=5"), trace, Choices())
+    summary = summarise(results)
+    check(json.loads(dump_json(summary)), arrays_of(results))
+    rows = [row for row in summary["cores"] if row["role"] == "delay extension"]
+    assert [row["slice"] for row in rows] == ["input delays[0:20]", "hidden delays[0:30]"]
+    sent = sum(row["counts"]["packets_out"] for row in rows)
+    assert summary["traffic"]["delayed_packets"] == sent > 0
+    assert summary["energy_by_layer"]["hidden delays"]["value_j"] > 0
+    assert rows[1]["memory"]["dtcm"]["items"]["spike counters"] == 32 * (30 + 4)
+    assert [row["name"] for row in summary["model"]["projections"]] == ["ih", "ih2", "hh", "ho"]
+    assert (
+        sum(row["synapses"] for row in summary["model"]["projections"])
+        == summary["model"]["synapses"]
+    )
+    text = summary_text(summary)
+    assert f"{sent} of the packets sent again by delay extensions" in text.replace(",", "")
+    assert "delay extension" in report_html(summary, arrays_of(results))

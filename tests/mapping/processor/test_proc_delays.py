@@ -111,7 +111,7 @@ def test_memory_of_a_delay_extension() -> None:
 def test_an_extension_too_large_for_its_core_cuts_the_source() -> None:
     network = delayed_network(1, 140, size=256)
     whole = map_on_processors(network, spinnaker1())
-    # 256 ticks of 228 counters and a pointer, 8 bit fields of 32 B: 65,424 of 65,536 B with the rest.
+    # 256 ticks of 228 counters and a pointer, 8 bit fields: 65,424 of 65,536 B with the rest.
     assert [s.count for s in whole.slices if s.population == "in"] == [228, 228, 28, 28]
     assert any("with 229: its delay extension: dtcm" in reason for reason in whole.reasons)
     assert [
