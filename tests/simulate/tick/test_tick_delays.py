@@ -226,7 +226,7 @@ def test_eprop_with_long_delays(batch: int) -> None:
 
 def test_congestion_delays_and_loses_but_all_is_accounted_for() -> None:
     network = with_delays(recurrent(1, strength=0.8), 1, 25)
-    slow = ("cycles.delay_spike=3000", "cycles.delay_neuron=100")
+    slow = ("cycles.delay_spike=3000", "cycles.delay_neuron=10")
     chip = chip_with(*CONGESTED, "tick=20 us", "core.delay_slots=5", *slow)
     fixed, layout = laid_out(network, chip)
     real = run_on_processors(fixed, layout, spikes(1, 4, STEPS, 20, 0.3))
