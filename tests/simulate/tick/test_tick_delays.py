@@ -236,7 +236,7 @@ def test_congestion_delays_and_loses_but_all_is_accounted_for() -> None:
     assert all(real.counts[extensions, column].sum() > 0 for column in fates)
     threads = run_on_processors(fixed, layout, spikes(1, 4, STEPS, 20, 0.3), threads=2)
     assert same(real, threads)
-    assert np.array_equal(real.counts, threads.counts)
+    assert np.array_equal(real.counts[:, list(fates)], threads.counts[:, list(fates)])
 
 
 def test_a_late_packet_is_sent_again_as_much_later() -> None:
