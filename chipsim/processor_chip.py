@@ -68,7 +68,9 @@ class Router:
     of ``clock_hz``: ``hop_cycles`` from one chip's router to the next one's, ``link_interval``
     between packets on a link (``payload_interval`` where they carry a payload), ``core_cycles``
     between packets to one core, ``wait1`` and ``wait2`` as in `chipsim.mesh.spinnaker_layout`.
-    ``entries`` of key and mask are usable.
+    ``entries`` of key and mask are usable.  With ``reinjection`` by the ``monitor`` core it sends
+    dropped packets again: ``reinject_queue``, ``reinject_cycles`` and ``reinject_interval`` as in
+    `chipsim.mesh.spinnaker_layout.Reinjection`.
     """
 
     clock_hz: float
@@ -83,6 +85,10 @@ class Router:
     credit_cycles: int
     wait1: int
     wait2: int
+    reinjection: Literal["none", "monitor"]
+    reinject_queue: int
+    reinject_cycles: int
+    reinject_interval: int
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,8 @@ def _sdram(section: Section, leaves: Leaves) -> Sdram:
 
 def _router(section: Section, leaves: Leaves) -> Router:
     clock = leaves.number(section, "clock", schema.CLOCK)
-    return Router(clock_hz=clock, **leaves.whole(section, schema.ROUTER))
+    reinjection = leaves.word(section, "reinjection", Router)
+    return Router(clock_hz=clock, reinjection=reinjection, **leaves.whole(section, schema.ROUTER))
 
 
 def _prices(section: Section, leaves: Leaves) -> Mapping[str, Constant]:

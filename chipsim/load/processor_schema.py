@@ -72,6 +72,9 @@ ROUTER: Mapping[str, Quantity] = {
     "credit_cycles": _whole(1, 1024),
     "wait1": _whole(0, 2**21),
     "wait2": _whole(0, 2**21),
+    "reinject_queue": _whole(1, 2**16),
+    "reinject_cycles": _whole(1, 2**16),
+    "reinject_interval": _whole(1, 2**16),
 }
 
 CYCLES: Mapping[str, Quantity] = dict.fromkeys(

@@ -16,7 +16,9 @@ from chipsim.mesh.spinnaker_layout import make_machine
 from chipsim.mesh.spinnaker_tables import KeyTables, follow_keys
 from tests.mesh.test_mesh_spinnaker import scenarios
 
-FIELDS = ("link_packets", "payload_packets", "emergencies", "drops")
+FIELDS = (
+    "link_packets", "payload_packets", "emergencies", "drops", "reinjected", "overflows", "crowded",
+)  # fmt: skip
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)

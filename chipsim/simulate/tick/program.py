@@ -14,7 +14,7 @@ from chipsim.kernels.processor.layout import LAYER, READOUT
 from chipsim.mapping.processor.machine import machine_topology
 from chipsim.mapping.processor.model import CoreSlice, ProcessorMapping
 from chipsim.mapping.processor.tables import key_routes
-from chipsim.mesh.spinnaker_layout import Machine, make_machine
+from chipsim.mesh.spinnaker_layout import Machine, make_machine, reinjection_of
 from chipsim.mesh.spinnaker_tables import CORES, LINKS, KeyRoutes
 from chipsim.network import LIF
 from chipsim.processor_chip import ProcessorChip
@@ -110,6 +110,7 @@ def machine_of(chip: ProcessorChip) -> Machine:
         wait1=router.wait1,
         wait2=router.wait2,
         payload_interval=router.payload_interval,
+        reinjection=reinjection_of(router),
     )
 
 
