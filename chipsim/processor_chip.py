@@ -14,6 +14,7 @@ from typing import Literal
 from chipsim.chip import BOARD_ROWS, BOARD_SIDE, TRIAD, Choice, Constant, Dead
 
 Rounding = Literal["truncate", "nearest", "stochastic"]
+Priority = Literal["timer", "rows"]
 Shape = Literal["chip", "board4", "board48", "torus", "mesh"]
 
 BOARDS_PER_TRIAD = 3
@@ -35,8 +36,10 @@ class Processor:
     core, ``row_words`` of 32-bit words a row of synapses (header apart).  ``eprop_synapses`` is the
     length of the e-prop program's fixed array of synapses a neuron, whose index takes the place of
     the delay in a synaptic word; 0 if the array is as long as the fan-in and has an index apart.
-    ``send_spread`` is the part of a tick over which cores spread their sending: each holds its
-    packets back by another share of it, at 0 none does.
+    ``weights_per_tick`` packets at most leave the readout's core in a tick of the pause after an
+    update (`chipsim.simulate.tick.transport`).  ``priority`` says what a free core does first: a
+    timer task that is due, or packets and rows.  ``send_spread`` is the part of a tick over which
+    cores spread their sending: each holds its packets back by another share of it, at 0 none does.
     """
 
     kind: Literal["tcm", "sram"]
@@ -57,6 +60,8 @@ class Processor:
     dma_queue: int
     row_words: int
     eprop_synapses: int
+    weights_per_tick: int
+    priority: Priority
     send_spread: float
 
 

@@ -372,7 +372,9 @@ class Processor:
                     half = 2**31 if self.round.nearest else 0
                     kept = w * c["feedback_decay"] + half >> 32
                     self.move(readout, s.place, w - kept)
-                    b = saturate(self.feedback[k][i] - (s.gradient << shift))
+                    b = saturate(
+                        self.feedback[k][i] - (max(-32768, min(s.gradient, 32767)) << shift)
+                    )
                     self.feedback[k][i] = b * c["feedback_decay"] + half >> 32
 
 

@@ -50,6 +50,7 @@ CORE: Mapping[str, Quantity] = {
     "dma_queue": _whole(1, 2**20),
     "row_words": _whole(1, 2**20),
     "eprop_synapses": _whole(0, 65536),
+    "weights_per_tick": _whole(1, 2**20),
 }
 
 SEND_SPREAD = Quantity("number", False, Bounds(0.0, 1.0))
@@ -93,6 +94,8 @@ CYCLES: Mapping[str, Quantity] = dict.fromkeys(
         "eprop_synapse",
         "eprop_readout_synapse",
         "eprop_update",
+        "weight_send",
+        "weight",
     ),
     _whole(0, 10**6),
 )

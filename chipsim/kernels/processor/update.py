@@ -110,29 +110,46 @@ def update(
 
 
 @inlined
+def told(program: Any, state: Any, learning: Any, plastic: Any, k: int, i: int) -> Any:
+    """After `update`, on the readout's core: what the layer is told of its weight from i onto k.
+
+    That is 16 bits: the weight, or, where feedback is adaptive, what it has lost.  There the weight
+    decays, too.
+    """
+    c, learner = learning.constants[0], learning.learners[READOUT]
+    column = c.layer_column + i
+    place = learning.column[learner.column + column] + k
+    weight = np.int64(np.int16(program.weight[place]))
+    if c.feedback != ADAPTIVE:
+        return weight
+    lost = weight - share(weight, c.feedback_decay, program.formats[0].half_decay)
+    _move(program, state, c, learner.population, place, lost)
+    change = np.int64(plastic.gradient[learner.state + k * learner.stride + column])
+    return min(max(change, np.int64(-32768)), np.int64(32767))
+
+
+@inlined
+def follow(program: Any, learning: Any, plastic: Any, i: int, k: int, value: Any) -> None:
+    """On a core of the layer: let neuron i's feedback from output k follow what was `told`."""
+    c = learning.constants[0]
+    shift = program.populations[learning.learners[READOUT].population].shift
+    at = k * learning.learners[LAYER].size + i
+    if c.feedback != ADAPTIVE:
+        plastic.feedback[at] = value << shift
+        return
+    moved = saturate(np.int64(plastic.feedback[at]) - (value << shift))
+    plastic.feedback[at] = share(moved, c.feedback_decay, program.formats[0].half_decay)
+
+
+@inlined
 def update_feedback(program: Any, state: Any, learning: Any, plastic: Any) -> None:
     """After `update` of all cores: feedback becomes the readout, or follows its changes."""
-    c = learning.constants[0]
-    learner, n = learning.learners[READOUT], learning.learners[LAYER].size
-    shift = program.populations[learner.population].shift
-    if c.feedback == 0:
+    if learning.constants[0].feedback == 0:
         return
-    for k in range(learner.size):
-        for i in range(n):
-            column = c.layer_column + i
-            at = learner.state + k * learner.stride + column
-            place = learning.column[learner.column + column] + k
-            if c.feedback == ADAPTIVE:
-                weight = np.int64(np.int16(program.weight[place]))
-                lost = weight - share(weight, c.feedback_decay, program.formats[0].half_decay)
-                _move(program, state, c, learner.population, place, lost)
-                value = np.int64(plastic.feedback[k * n + i])
-                value = saturate(value - (np.int64(plastic.gradient[at]) << shift))
-                kept = share(value, c.feedback_decay, program.formats[0].half_decay)
-                plastic.feedback[k * n + i] = kept
-            else:
-                weight = np.int64(np.int16(program.weight[place]))
-                plastic.feedback[k * n + i] = weight << shift
+    for k in range(learning.learners[READOUT].size):
+        for i in range(learning.learners[LAYER].size):
+            value = told(program, state, learning, plastic, k, i)
+            follow(program, learning, plastic, i, k, value)
 
 
 @inlined

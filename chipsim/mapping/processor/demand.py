@@ -63,6 +63,11 @@ class Demand:
         """Number of populations it gets spikes from."""
         return len({block.source for block in self.blocks})
 
+    @property
+    def feedback_follows(self) -> bool:
+        """Whether it is a layer whose feedback weights follow those of its readout."""
+        return self.role == "layer" and self.learning is not None and self.learning.kind != "random"
+
     def array(self, chip: ProcessorChip) -> int:
         """Synapses a neuron that the e-prop program keeps state for."""
         return chip.core.eprop_synapses or self.fan_in

@@ -2,6 +2,8 @@
 
 Each population (and each that sends learning signals) gets an aligned block of keys, cut into a
 power of two for each slice, so that one mask names a slice's neurons and another the population's.
+A readout whose weights the layer's feedback follows gets such a block with a part for each slice of
+the layer: a weight goes to the one core that needs it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ ALL_BITS = (1 << KEY_BITS) - 1
 def make_keys(
     network: Network, demands: Mapping[str, Demand], slices: Sequence[CoreSlice]
 ) -> tuple[KeySpace, ...]:
-    """Return the key spaces of all slices that send, spikes first, then learning signals.
+    """Return the key spaces of all slices that send: spikes, learning signals, then weights.
 
     DoesNotFitError if 32 bits do not name them.
     """
@@ -41,6 +43,8 @@ def make_keys(
             start = -(-start // block) * block
             keys += _block(kind, own, targets, start, low)
             start += block
+    weights, start = _weight_keys(demands, slices, start)
+    keys += weights
     if start > 1 << KEY_BITS:
         raise DoesNotFitError(
             f"keys: {start} exceeded max {1 << KEY_BITS} ({KEY_BITS} bits) by "
@@ -58,6 +62,29 @@ def _block(
         if piece.index in targets:
             reached = tuple(sorted(targets[piece.index]))
             yield KeySpace(piece.index, kind, start + (number << low), mask, reached)
+
+
+def _weight_keys(
+    demands: Mapping[str, Demand], slices: Sequence[CoreSlice], start: int
+) -> tuple[list[KeySpace], int]:
+    """Return the key spaces of weights from key ``start`` on, and the next key that is free.
+
+    Each has room for a packet a weight, though a payload may hold several.
+    """
+    by_role = _by_role(demands, slices)
+    layer, keys = by_role.get("layer", []), []
+    followed = [piece for piece in layer if demands[piece.population].feedback_follows]
+    for sender in by_role.get("readout", []) if followed else []:
+        outputs = demands[sender.population].outputs
+        low = bits_for(max(piece.count for piece in layer) * outputs)
+        block = 1 << (low + bits_for(len(layer)))
+        start = -(-start // block) * block
+        mask = ALL_BITS - ((1 << low) - 1)
+        for number, piece in enumerate(layer):
+            key = start + (number << low)
+            keys.append(KeySpace(sender.index, "weight", key, mask, (piece.index,)))
+        start += block
+    return keys, start
 
 
 def _spike_targets(
@@ -87,7 +114,16 @@ def _signal_targets(
     demands: Mapping[str, Demand], slices: Sequence[CoreSlice]
 ) -> dict[int, set[int]]:
     """Return the slices of the learning layer for each slice of its readout."""
-    by_role: dict[str | None, list[int]] = {}
+    by_role = _by_role(demands, slices)
+    layer = {piece.index for piece in by_role.get("layer", ())}
+    return {sender.index: layer for sender in by_role.get("readout", ())}
+
+
+def _by_role(
+    demands: Mapping[str, Demand], slices: Sequence[CoreSlice]
+) -> dict[str | None, list[CoreSlice]]:
+    """Return the slices of each role in e-prop."""
+    found: dict[str | None, list[CoreSlice]] = {}
     for piece in slices:
-        by_role.setdefault(demands[piece.population].role, []).append(piece.index)
-    return {sender: set(by_role["layer"]) for sender in by_role.get("readout", ())}
+        found.setdefault(demands[piece.population].role, []).append(piece)
+    return found

@@ -12,7 +12,7 @@ from chipsim.network import PlasticityMode
 Program = Literal["source", "neurons"]
 """``source`` cores replay an input population's spikes, ``neurons`` cores run a model."""
 
-KeyKind = Literal["spike", "signal"]
+KeyKind = Literal["spike", "signal", "weight"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class KeySpace:
     """The multicast keys of one slice: neuron ``first + i`` sends ``key | i``; ``mask`` cuts i off.
 
     A population that broadcasts a learning signal has a second key space, ``kind`` ``"signal"``,
-    whose i is the readout neuron.  ``targets`` are slices, ascending; a key space without any is
-    not listed.
+    whose i is the readout neuron.  Where feedback follows the readout's weights it has one for each
+    slice of the layer, too, ``kind`` ``"weight"``, whose i is the packet.  ``targets`` are slices,
+    ascending; a key space without any is not listed.
     """
 
     slice: int

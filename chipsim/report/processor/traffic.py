@@ -48,6 +48,9 @@ def traffic(results: TickResults) -> dict[str, Any]:
         "dropped_in_mesh": found.lost,
         "dropped_in_queues": int(counts[:, OVERFLOWS].sum()),
         "emergencies": int(found.emergencies.sum()),
+        "reinjected": found.reinjected,
+        "lost_at_registers": found.lost_at_registers,
+        "lost_at_monitors": found.lost_at_monitors,
         "drops": _drops(results),
     }
 

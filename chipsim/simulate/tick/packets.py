@@ -25,6 +25,9 @@ from chipsim.simulate.tick.records import (
     SIGNALS_IN,
     SPIKE_CYCLES,
     SPIKE_PAIRS,
+    WEIGHT_CYCLES,
+    WEIGHTS,
+    WEIGHTS_IN,
     Arrivals,
     Cores,
     Costs,
@@ -40,6 +43,7 @@ from chipsim.simulate.tick.records import (
 )
 from chipsim.simulate.tick.rows import process, row_cycles, spend
 from chipsim.simulate.tick.timers import TAG_BITS
+from chipsim.simulate.tick.transport import take_weights
 
 U = np.uint64
 ROWS_AHEAD, SYNAPSES_AHEAD = 24, 12
@@ -53,7 +57,7 @@ def _row_of(base: int, tag: int) -> int:
     i = tag & ((1 << TAG_BITS) - 1)
     if base >= 0:
         return base + i
-    if base == SIGNAL:
+    if base in (SIGNAL, WEIGHTS):
         return base - i
     return EMPTY_ROW if base == REWARD and i > 0 else base
 
@@ -140,7 +144,11 @@ def take_at_once(
             slot, row = entries.slot[entry], _row_of(entries.row[entry], tag)
             counts = cores.counts[slot]
             counts[PACKETS_IN] += 1
-            if row <= SIGNAL:
+            if row <= WEIGHTS:
+                counts[WEIGHTS_IN] += 1
+                counts[WEIGHT_CYCLES] += costs.weight
+                cores.busy[slot] += costs.weight
+            elif row <= SIGNAL:
                 counts[SIGNALS_IN] += 1
                 counts[SIGNAL_CYCLES] += costs.signal
                 cores.busy[slot] += costs.signal
@@ -236,7 +244,10 @@ def deliver(
         _fetch_ahead(rows, program, done, order, index)
         place = order[index]
         slot, row = done.slot[place], done.row[place]
-        if row <= SIGNAL:
+        if row <= WEIGHTS:
+            core = tutors.cores[plan.learner[slot]]
+            take_weights(costs, program, tutors, core, written.weights, WEIGHTS - row)
+        elif row <= SIGNAL:
             k = SIGNAL - row
             if plan.learner[slot] >= 0:
                 core = tutors.cores[plan.learner[slot]]

@@ -25,12 +25,14 @@ from chipsim.simulate.tick.records import (
     EMPTY_ROW,
     REWARD,
     SIGNAL,
+    WEIGHTS,
     Costs,
     Entries,
     Int64,
     Rows,
     Slots,
 )
+from chipsim.simulate.tick.transport import Transport, make_transport, weights_a_packet
 
 GOLDEN = 0.6180339887498949
 """Its multiples modulo 1 lie evenly however many are taken."""
@@ -41,10 +43,10 @@ class Layout:
     """A mapped network, ready to run.
 
     Slot s is a core in use: ``slice_of[s]`` of the mapping on core ``core_of[s]``.  Shared memory m
-    serves slots ``memories[m] .. memories[m+1]-1``.  ``payload (keys,)`` says whose packets carry a
-    learning signal.  ``learner_slices`` are those that learn: learner (`LAYER` or `READOUT`), first
+    serves slots ``memories[m] .. memories[m+1]-1``.  ``payload (keys,)`` says whose packets carry
+    one.  ``learner_slices`` are those that learn: learner (`LAYER` or `READOUT`), first
     global neuron, count; ``teacher_slices`` those with STDP: rule, first, count.  A sample has
-    ``ticks``.
+    ``ticks``; ``transport`` is what is sent in the pause after an update.
     """
 
     machine: Machine
@@ -60,6 +62,7 @@ class Layout:
     learner_slices: tuple[tuple[int, int, int], ...]
     teacher_slices: tuple[tuple[int, int, int], ...]
     ticks: int
+    transport: Transport
 
 
 def make_layout(chip: ProcessorChip, mapping: ProcessorMapping, fixed: ProcessorNetwork) -> Layout:
@@ -83,7 +86,7 @@ def make_layout(chip: ProcessorChip, mapping: ProcessorMapping, fixed: Processor
     return Layout(
         machine=machine_of(chip),
         routes=routes,
-        payload=np.array([space.kind == "signal" for space in mapping.keys], bool),
+        payload=np.array([space.kind != "spike" for space in mapping.keys], bool),
         costs=costs_of(chip, ticks),
         slots=slots,
         entries=_entries(chip, mapping, fixed, routes, base, order),
@@ -94,6 +97,7 @@ def make_layout(chip: ProcessorChip, mapping: ProcessorMapping, fixed: Processor
         learner_slices=learner_slices,
         teacher_slices=_teacher_slices(mapping, fixed, teachers),
         ticks=ticks,
+        transport=make_transport(chip, mapping, fixed, order),
     )
 
 
@@ -131,6 +135,11 @@ def costs_of(chip: ProcessorChip, ticks: int) -> Costs:
         router_scale=routers.numerator,
         router_unit=routers.denominator,
         pair=chip.cycles["stdp_pair"],
+        rows_first=chip.core.priority == "rows",
+        weight=chip.cycles["weight"],
+        weight_send=chip.cycles["weight_send"],
+        weights_a_packet=weights_a_packet(chip),
+        weights_a_tick=chip.core.weights_per_tick,
     )
 
 
@@ -228,8 +237,8 @@ def _row_for(
 ) -> int:
     """Return what row 0 of key ``number`` is to slice ``index``: see `records.Entries`."""
     space = mapping.keys[number]
-    if space.kind == "signal":
-        return SIGNAL
+    if space.kind != "spike":
+        return SIGNAL if space.kind == "signal" else WEIGHTS
     row = base.get((number, index), EMPTY_ROW)
     sender, target = mapping.slices[space.slice], mapping.slices[index].population
     rewards = {

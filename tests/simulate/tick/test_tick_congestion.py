@@ -10,7 +10,7 @@ import pytest
 from chipsim.job import SILENT, Choices, Job
 from chipsim.pipeline import run
 from chipsim.report.processor.summary import summarise
-from chipsim.simulate.tick.runner import MeshKind
+from chipsim.simulate.tick.loop import MeshKind
 from chipsim.tick_results import TickResults
 
 MODEL = Path(__file__).parents[3] / "models" / "eprop_cues.pt"
