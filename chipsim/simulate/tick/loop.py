@@ -4,7 +4,8 @@ Within a stretch of cycles nothing a core does with a packet can change what is 
 tasks, mesh and rows follow each other, each a compiled call, and still agree to the cycle with all
 of them going on at once.  Where timer tasks come first, that stretch is a tick.  Where rows come
 first, a timer task begins when the rows before it are done: until all of a tick have begun, a
-stretch is ``cycles.timer``, in which a timer task sends nothing yet.
+stretch goes from the first cycle in which one could begin to ``cycles.timer`` later, up to when it
+sends nothing yet.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class TickLoop:
         self.carrier = Carrier(layout)
         self.lanes = make_lanes(layout, state, outputs, threads)
         self._pool = ThreadPoolExecutor(len(self.lanes)) if len(self.lanes) > 1 else None
-        self._stretch = max(1, int(layout.slots.timer.min()))
+        self._silent = max(1, int(layout.slots.timer.min()))
+        self._least = min(self.costs.spike, self.costs.signal, self.costs.weight)
         self.drain_ticks = 0
         self.sent_by_key: Int64 = np.zeros(layout.payload.size, np.int64)
 
@@ -140,13 +142,23 @@ class TickLoop:
             packets = sent.key.size
         while at < end:
             some_wait = bool((self.cores.begun <= tick).any())
-            until = min(at + self._stretch, end) if some_wait else end
+            until = min(self._silent_until(tick, at), end) if some_wait else end
             found += self._through_the_mesh(sent, at, until, deliver)
             sent = self._send(timers, tick, until) if some_wait else NOTHING
             packets += sent.key.size
             at = until
         self.carrier.take(sent, end)
         return Ticked(packets, found)
+
+    def _silent_until(self, tick: int, at: int) -> int:
+        """Return up to when no timer task of ``tick`` sends that has not begun before ``at``.
+
+        A core has to take all packets that are in its queue first, and the row that is coming.
+        """
+        cores, waits = self.cores, self.cores.begun <= tick
+        free = np.maximum(cores.free_at[waits], at) + cores.held[waits] * self._least
+        coming = np.where(cores.dma_row[waits] != NO_ROW, cores.dma_until[waits], 0)
+        return int(np.maximum(free, coming).min()) + self._silent
 
     def _all_can_begin(self) -> None:
         """Let the cores begin their timer tasks when these are due: no rows are left."""
