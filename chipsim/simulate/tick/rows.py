@@ -144,6 +144,7 @@ def decide(
 ) -> int:  # fmt: skip
     """Let a free processor do the next thing in ``cycle``; return when to ask again."""
     absorb(costs, cores, rows, arrivals, cursor, slot, cycle)
+    cores.timer_at[slot] = FAR
     there = cores.dma_row[slot] != NO_ROW and cores.dma_until[slot] <= cycle
     if there and cores.ready_row[slot] == NO_ROW:
         cores.ready_row[slot], cores.ready_tick[slot] = cores.dma_row[slot], cores.dma_tick[slot]
