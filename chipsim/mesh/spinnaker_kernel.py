@@ -298,6 +298,8 @@ def run(
                 break
             t = max(t, int(inject[order[queued]]))
             if t >= until:
+                # The next call may bring earlier ones.
+                t = until
                 break
         idle += 1
         while queued < order.size and inject[order[queued]] == t:
