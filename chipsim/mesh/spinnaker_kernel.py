@@ -13,7 +13,7 @@ import numpy as np
 from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.integers import lowest_bit
 from chipsim.mesh.fabric import Int32, Int64
-from chipsim.mesh.spinnaker_monitor import attend, dump, sent_again
+from chipsim.mesh.spinnaker_monitor import attend, dump, end_round, sent_again
 from chipsim.mesh.spinnaker_places import current, input_at, look_at, node_by
 from chipsim.mesh.spinnaker_records import (
     AGAIN_FIRST,
@@ -220,6 +220,8 @@ def wait_on(
     limit = times.wait1 + times.wait2
     rest = int(state.chips[U(chip * times.stride + PENDING)])
     if t - since < limit:
+        if times.reinject_queue:
+            end_round(times, state, t, chip)
         next_stage = times.wait1 if t - since < times.wait1 else limit
         look_at(times, state, min(since + next_stage, t + times.wheel_mask), chip)
         while rest:

@@ -13,12 +13,14 @@ from chipsim.mesh.spinnaker_records import (
     AGAIN_FIRST,
     AGAIN_HELD,
     AGAIN_LAST,
+    BUSY,
     COPY,
     DUE,
     DUMP_WORDS,
     DUMPED,
     FILLED,
     FREE_DUMP,
+    IDLE,
     LATER,
     LINKS_LEFT,
     MONITOR,
@@ -71,14 +73,29 @@ def dump(
 
 @inlined
 def attend(times: Times, paths: Paths, state: State, counts: Counts, t: int, chip: int) -> None:
-    """Let the monitor empty the registers when it has come to that; begin a round of sending."""
+    """Let the monitor empty the registers when it has come to that; begin a round of sending.
+
+    A router that has a packet from an earlier cycle is blocked.
+    """
     desk = U(chip * MONITOR_WORDS)
     entry = int(state.monitors[desk + U(DUMPED)])
     if entry != NOBODY and state.monitors[desk + U(DUE)] <= t:
         state.monitors[desk + U(DUMPED)] = NOBODY
         _queue(times, paths, state, counts, t, chip, entry)
     if state.monitors[desk + U(AGAIN_HELD)] > 0 and t % times.reinject_interval == 0:
-        state.chips[U(chip * times.stride + FILLED)] |= 1 << MONITOR
+        if state.chips[U(chip * times.stride + BUSY)] == IDLE:
+            state.chips[U(chip * times.stride + FILLED)] |= 1 << MONITOR
+        else:
+            look_at(times, state, t + times.reinject_interval, chip)
+
+
+@inlined
+def end_round(times: Times, state: State, t: int, chip: int) -> None:
+    """Let the monitor send no more before its next round, since the router is blocked."""
+    filled = U(chip * times.stride + FILLED)
+    if (state.chips[filled] >> MONITOR) & 1:
+        state.chips[filled] ^= 1 << MONITOR
+        look_at(times, state, t + times.reinject_interval - t % times.reinject_interval, chip)
 
 
 @inlined
@@ -115,7 +132,7 @@ def sent_again(times: Times, state: State, chip: int) -> None:
     state.monitors[desk + U(AGAIN_FIRST)] = state.dumps[U(entry * DUMP_WORDS + LATER)]
     state.monitors[desk + U(AGAIN_HELD)] -= 1
     if state.monitors[desk + U(AGAIN_HELD)] == 0:
-        state.chips[U(chip * times.stride + FILLED)] ^= 1 << MONITOR
+        state.chips[U(chip * times.stride + FILLED)] &= ~(1 << MONITOR)
     _free(state, entry)
 
 

@@ -23,9 +23,10 @@ Without re-injection a dropped copy is lost.  With it (`Reinjection`) each chip 
 - A dropped packet goes into the router's **registers**, which hold one: what is dropped while they
   are taken is lost (``overflows``).  ``cycles`` later the monitor has taken it out, into a
   **queue**; if that is full it is lost as well (``crowded``).
-- In every cycle that is a multiple of ``interval`` the monitor looks into its queue.  If there is
-  anything it hands the router one packet after the other until the queue is empty, as an eighth
-  input.  Such a packet is for the links that refused it, and waits and may be dropped like others.
+- In every cycle that is a multiple of ``interval`` the monitor looks into its queue.  Unless the
+  router waits for a link it hands it one packet after the other, as an eighth input, until the
+  queue is empty or the router has to wait.  Such a packet is for the links that refused it, and
+  waits and may be dropped like others.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Router:
         self.chip = chip
         self.inputs: list[deque[Copy]] = [deque() for _ in range(INPUTS)]
         self.registers: Copy | None = None
-        self.waiting: list[Copy] = []
+        self.blocked = self.in_round = False
         self.next_input = 0
         machine = model.machine
         self.credits = [machine.buffer_packets] * LINKS
@@ -81,18 +82,26 @@ class Router:
     def receive(self, copy: Copy, port: int) -> None:
         """Take a copy into an input buffer, or a core's packet into the queue."""
         self.inputs[port].append(copy)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let a router that has nothing to do look at its inputs."""
         self.copy_came.succeed()
         self.copy_came = self.model.environment.event()
+
+    def ready(self) -> list[int]:
+        """Return the inputs that have something for the router."""
+        rounds = LINKS + 1 + self.in_round
+        return [port for port in range(rounds) if self.inputs[port]]
 
     def run(self) -> Process:
         """Take packets one after the other."""
         environment = self.model.environment
         while True:
-            if not any(self.inputs):
+            if not self.ready():
                 yield self.copy_came
             yield environment.timeout(HALF)
-            waiting = [port for port in range(INPUTS) if self.inputs[port]]
-            port = min(waiting, key=lambda p: (p - self.next_input) % INPUTS)
+            port = min(self.ready(), key=lambda p: (p - self.next_input) % INPUTS)
             self.next_input = (port + 1) % INPUTS
             yield environment.process(self.handle(port))
             yield environment.timeout(HALF)
@@ -129,8 +138,11 @@ class Router:
             if waited >= machine.wait1 + machine.wait2:
                 self.drop(copy, frozenset(pending))
                 break
+            self.wait()
             yield environment.timeout(1)
+        self.blocked = False
         self.inputs[port].popleft()
+        self.in_round = self.in_round and bool(self.inputs[MONITOR])
         if port < LINKS:
             environment.process(self.model.return_credit(self.chip, port))
 
@@ -155,20 +167,32 @@ class Router:
         copy, self.registers = self.registers, None
         assert copy is not None
         assert copy.only is not None
-        if len(self.waiting) + len(self.inputs[MONITOR]) == monitor.queue:
+        if len(self.inputs[MONITOR]) == monitor.queue:
             self.model.lose(copy.packet, self.chip, copy.only)
             self.model.crowded[self.chip] += len(copy.only)
             return
         self.model.reinjected[self.chip] += len(copy.only)
+        self.inputs[MONITOR].append(copy)
+        if len(self.inputs[MONITOR]) == 1:
+            environment.process(self.next_round(monitor))
+
+    def next_round(self, monitor: Reinjection) -> Process:
+        """Let the monitor begin to send, in the next round that finds the router not waiting."""
+        environment = self.model.environment
+        yield environment.timeout(-environment.now % monitor.interval)
+        while self.blocked:
+            yield environment.timeout(monitor.interval)
         if self.inputs[MONITOR]:
-            self.inputs[MONITOR].append(copy)
-            return
-        self.waiting.append(copy)
-        if len(self.waiting) == 1:
-            yield environment.timeout(-environment.now % monitor.interval)
-            again, self.waiting = self.waiting, []
-            for each in again:
-                self.receive(each, MONITOR)
+            self.in_round = True
+            self.wake()
+
+    def wait(self) -> None:
+        """Note that a link is waited for; the monitor then sends no more in this round."""
+        self.blocked = True
+        monitor = self.model.machine.reinjection
+        if self.in_round and monitor is not None:
+            self.in_round = False
+            self.model.environment.process(self.next_round(monitor))
 
     def accepts(self, link: int) -> bool:
         """Tell whether a link takes a packet now."""
