@@ -135,7 +135,7 @@ def costs_of(chip: ProcessorChip, ticks: int) -> Costs:
         router_scale=routers.numerator,
         router_unit=routers.denominator,
         pair=chip.cycles["stdp_pair"],
-        rows_first=chip.core.priority == "rows",
+        rows_first=int(chip.core.priority == "rows"),
         weight=chip.cycles["weight"],
         weight_send=chip.cycles["weight_send"],
         weights_a_packet=weights_a_packet(chip),

@@ -97,7 +97,7 @@ def take_weights(
     last = min((packet + 1) * costs.weights_a_packet, core.count * outputs)
     for number in range(packet * costs.weights_a_packet, last):
         i, k = before + number // outputs, number % outputs
-        follow(program, learning, tutors.plastic, k, i, np.int64(weights[i * outputs + k]))
+        follow(program, learning, tutors.plastic, i, k, np.int64(weights[i * outputs + k]))
 
 
 @compiled

@@ -187,7 +187,7 @@ def test_learning_on_chip_is_learning_in_the_ideal(kind: str, batch: int) -> Non
 def after_one_batch(kind: str, *overrides: str) -> tuple[Runner, np.ndarray]:
     """Run two samples and move the weights; return the machine, and B as it was before."""
     fixed, layout = laid_out(learner(5, 2, kind), chip_with("core.max_neurons=5", *overrides))
-    trace = spikes(5, 2, 25, 10, 0.2)
+    trace = spikes(5, 2, 25, 10, 0.6)
     job = _Job(fixed, layout, Trace("taught", spikes=trace.spikes, labels=np.arange(2)), "real",
                lambda count: None, fixed.network)  # fmt: skip
     runner = job.runner()
@@ -205,7 +205,7 @@ def test_weights_come_as_packets_at_a_rate(kind: str) -> None:
     assert (runner.pause_ticks, slow.pause_ticks) == (1, 3)
     now = runner.tutors.plastic.feedback
     assert np.array_equal(now, slow.tutors.plastic.feedback)
-    assert (now != before).all()
+    assert (now != before).sum() > now.size // 2
     if kind == "symmetric":
         learning = runner.tutors.learning
         at = int(learning.learners[READOUT]["column"] + learning.constants[0]["layer_column"])
@@ -221,11 +221,11 @@ def test_a_core_that_is_not_told_goes_on_with_its_old_feedback(kind: str) -> Non
     # 12 packets come 45 cycles apart to queues of one place, each taken for 150 cycles.
     queues = ("core.spike_queue=1", "cycles.weight=150")
     some, _ = after_one_batch(kind, *queues)
-    lost = int(some.counts[:, OVERFLOWS].sum() - some.counts[:, LATE].sum())
+    lost = int(some.counts[:, OVERFLOWS].sum())
     told = some.tutors.plastic.feedback != before
     assert np.array_equal(some.tutors.plastic.feedback[told], whole.tutors.plastic.feedback[told])
     assert lost > 0
-    assert 0 < told.sum() < told.size
+    assert 0 < told.sum() < (whole.tutors.plastic.feedback != before).sum()
 
 
 def test_a_payload_without_room_for_a_weight_is_refused() -> None:
