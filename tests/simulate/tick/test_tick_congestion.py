@@ -54,7 +54,7 @@ def test_the_real_mesh_gives_the_ideal_ones_answers(ideal: dict[str, Any]) -> No
             "dropped_in_mesh",
         ),
         (("core.spike_queue=1",), "dropped_in_queues"),
-        (("sdram.bytes_per_second=128 KiB",), "late"),
+        (("sdram.bytes_per_second=128 KiB", "core.priority=timer"), "late"),
     ],
 )
 def test_congestion_changes_what_the_network_does(
