@@ -3,18 +3,22 @@
     python benchmarks/plastic_updates.py
 
 One layer with hybrid plasticity and every axon active, so that every trace decays, takes an outer
-product and is clamped in every step (one update).  The simulator also integrates weights and
-traces, updates somas and looks up post factors; its figures are
+product and is clamped in every step (one update; none in the last step of a sample, after which
+nobody reads it).  The simulator also integrates weights and traces, updates somas and looks up post
+factors; its figures are
 
-- *whole*: updates by all the time of the run;
+- *whole*: updates by all the time of the functional run, which is `chipsim run` without loading,
+  mapping, mesh and report;
 - *learning*: updates by what the run takes longer than the same network without plasticity, that
   is, by learning and by adding the traces to the sums.
 
-The bare kernels do nothing but update traces of the same size, one step after the other:
+The bare kernels do nothing else, in vectors of 16-bit numbers, over all traces, step by step:
 
-- *32 bit*: the simulator's arithmetic to the bit, in one loop over one array;
-- *16 bit*: the fastest form known (facts of this project: 43 to 45 G/s on a Zen 5): products cut to
-  their upper half in 16-bit lanes, which rounds otherwise than the chip does.
+- *update*: what the simulator's update does to the bit: rounds decay and change to nearest;
+- *truncating*: products cut to their upper half, the cheapest form known (the ceiling in the facts
+  of this project, 43 to 45 G/s on a Zen 5), which rounds otherwise than the chip does;
+- *step*: the update, and each weight and trace times the axon's value added to the sums: what no
+  simulator of the chip can do without, so a bound of *whole*.
 
 CPU seconds, best of several; on a shared machine only the ratios within one run mean something.
 """
@@ -27,11 +31,29 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from chipsim.kernels.lanes import (
+    LANES,
+    add,
+    add_saturated,
+    add_sums,
+    dot,
+    least,
+    load,
+    load_sums,
+    most,
+    multiply,
+    multiply_upper,
+    pairs,
+    shift,
+    shift_unsigned,
+    store,
+    store_sums,
+    weave_lower,
+    weave_upper,
+)
+from chipsim.kernels.prefetch import prefetch
 from chipsim.load.chip_file import read_crossbar_chip
 from chipsim.mapping.model import Axons, Mapping, Schedule, Slice
 from chipsim.network import LIF, Input, Network, Population, Projection, Trace
@@ -42,83 +64,101 @@ from chipsim.simulate.functional import run_functional
 AXONS, NEURONS = 256, 256
 """Synapses of a core in the facts' ceilings."""
 
-DECAY_BITS, CLAMP = 16, 20000
+LOSS, BY, CLAMP = -3277, 2, 32767
+"""A decay by 0.95, the shift of changes beyond 16 and the clamp of the layer below."""
 
 
-@intrinsic
-def _high(_context: Any, a: Any, b: Any) -> Any:
-    """Upper half of a 16-bit product, in 16 bit."""
+AHEAD = 8
+"""Rows that memory is asked for ahead."""
 
-    def code(_typing: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        wide, narrow = ir.IntType(32), ir.IntType(16)
-        x, y = (builder.sext(value, wide) for value in arguments)
-        return builder.trunc(builder.ashr(builder.mul(x, y), ir.Constant(wide, 16)), narrow)
-
-    return types.int16(types.int16, types.int16), code
+Shorts = NDArray[np.int16]
 
 
-@intrinsic
-def _sum(_context: Any, a: Any, b: Any) -> Any:
-    """Saturating 16-bit sum."""
-
-    def code(_typing: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        narrow = ir.IntType(16)
-        kind = ir.FunctionType(narrow, [narrow, narrow])
-        name = "llvm.sadd.sat.i16"
-        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        return builder.call(function, arguments)
-
-    return types.int16(types.int16, types.int16), code
+@numba.njit
+def _all(x: int) -> Any:
+    return pairs(np.int16(x), np.int16(x))
 
 
 @numba.njit(nogil=True)
-def bare_16(
-    trace: NDArray[np.int16],
-    pre: NDArray[np.int16],
-    post: NDArray[np.int16],
+def bare_truncating(
+    trace: Shorts, pre: Shorts, post: Shorts, steps: int, loss: int, _by: int, bound: int
+) -> None:
+    """``H += H loss / 2**16 + pre post / 2**16``, each rounded down, clamped."""
+    rate, low, high = _all(loss), _all(-bound), _all(bound)
+    rows = len(trace) // NEURONS
+    for _ in range(steps):
+        for row in range(rows):
+            x, core = _all(pre[row % AXONS]), row // AXONS * NEURONS
+            for j in range(0, NEURONS, LANES):
+                prefetch(trace, (row + AHEAD) * NEURONS + j)
+                h, factor = load(trace, row * NEURONS + j), load(post, core + j)
+                h = add_saturated(h, multiply_upper(h, rate))
+                h = add_saturated(h, multiply_upper(factor, x))
+                store(trace, row * NEURONS + j, least(most(h, low), high))
+
+
+@numba.njit(nogil=True)
+def bare_update(
+    trace: Shorts, pre: Shorts, post: Shorts, steps: int, loss: int, by: int, bound: int
+) -> None:
+    """``H += H loss / 2**16 + pre post / 2**(16 + by)``, each rounded to nearest, clamped."""
+    rows = len(trace) // NEURONS
+    for _ in range(steps):
+        _update(trace, pre, post, 0, rows, loss, by, bound)
+
+
+@numba.njit(nogil=True)
+def _update(
+    trace: Shorts, pre: Shorts, post: Shorts, first: int, last: int, loss: int, by: int, bound: int
+) -> None:
+    rate, low, high, top = _all(loss), _all(-bound), _all(bound), _all(15)
+    half, down = _all(1 << (by - 1)), _all(by)
+    for row in range(first, last):
+        x, core = _all(pre[row % AXONS]), row // AXONS * NEURONS
+        for j in range(0, NEURONS, LANES):
+            prefetch(trace, (row + AHEAD) * NEURONS + j)
+            h, factor = load(trace, row * NEURONS + j), load(post, core + j)
+            cut = shift_unsigned(multiply(h, rate), top)
+            h = add(h, add(multiply_upper(h, rate), cut))
+            h = add_saturated(h, shift(add(multiply_upper(factor, x), half), down))
+            store(trace, row * NEURONS + j, least(most(h, low), high))
+
+
+@numba.njit(nogil=True)
+def bare_step(
+    trace: Shorts,
+    pre: Shorts,
+    post: Shorts,
+    steps: int,
     loss: int,
+    by: int,
     bound: int,
+    weight: Shorts,
+    sums: NDArray[np.int32],
 ) -> None:
-    """``H += (-loss H) / 2**16 + pre post / 2**16``, clamped."""
-    low, high, rate = np.int16(-bound), np.int16(bound), np.int16(-loss)
-    for i in range(trace.shape[0]):
-        row, x = trace[i], pre[i]
-        for j in range(np.uint64(trace.shape[1])):
-            h = row[j]
-            h = _sum(_sum(h, _high(h, rate)), _high(post[j], x))
-            row[j] = min(max(h, low), high)
+    """`bare_update`, and ``sums += pre weight`` and ``+= pre trace``, 32 rows at a time."""
+    rows = len(trace) // NEURONS
+    for _ in range(steps):
+        for first in range(0, rows, 32):
+            _update(trace, pre, post, first, first + 32, loss, by, bound)
+            _add(sums, weight, pre, first)
+            _add(sums, trace, pre, first)
 
 
 @numba.njit(nogil=True)
-def bare_32(
-    trace: NDArray[np.int16],
-    pre: NDArray[np.int16],
-    post: NDArray[np.int16],
-    decay: int,
-    shift: int,
-    bound: int,
-) -> None:
-    """``H = clip(round(H decay / 2**16) + round(pre post / 2**shift))``, as the chip."""
-    rate, half = np.uint32(decay), np.uint32(1 << (DECAY_BITS - 1))
-    by, half_update = np.int32(shift), np.uint32(1 << (shift - 1))
-    low, high = np.int32(-bound), np.int32(bound)
-    for i in range(trace.shape[0]):
-        row, x = trace[i], np.uint32(np.int32(pre[i]))
-        for j in range(np.uint64(trace.shape[1])):
-            kept = _shifted(np.uint32(np.int32(row[j])), rate, half, np.int32(DECAY_BITS))
-            change = _shifted(np.uint32(np.int32(post[j])), x, half_update, by)
-            row[j] = np.int16(min(max(np.int32(kept + change), low), high))
-
-
-@intrinsic
-def _shifted(_context: Any, a: Any, b: Any, half: Any, by: Any) -> Any:
-    """Return ``(a * b + half) >> by`` in 32 bit."""
-
-    def code(_typing: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        x, y, z, shift = arguments
-        return builder.ashr(builder.add(builder.mul(x, y), z), shift)
-
-    return types.int32(types.uint32, types.uint32, types.uint32, types.int32), code
+def _add(sums: NDArray[np.int32], table: Shorts, pre: Shorts, first: int) -> None:
+    for row in range(first, first + 32, 4):
+        axon, at = row % AXONS, row * NEURONS
+        x, y = pairs(pre[axon], pre[axon + 1]), pairs(pre[axon + 2], pre[axon + 3])
+        for j in range(0, NEURONS, LANES):
+            for ahead in range(4, 8):
+                prefetch(table, at + ahead * NEURONS + j)
+            a, b = load(table, at + j), load(table, at + NEURONS + j)
+            c, d = load(table, at + 2 * NEURONS + j), load(table, at + 3 * NEURONS + j)
+            low = add_sums(dot(weave_lower(a, b), x), dot(weave_lower(c, d), y))
+            high = add_sums(dot(weave_upper(a, b), x), dot(weave_upper(c, d), y))
+            store_sums(sums, j, add_sums(load_sums(sums, j), low))
+            store_sums(sums, j + LANES // 2, add_sums(load_sums(sums, j + LANES // 2), high))
 
 
 def layer(cores: int, plastic: bool, steps: int) -> tuple[Network, Mapping]:
@@ -163,19 +203,23 @@ def simulator(cores: int, plastic: bool, steps: int, samples: int) -> Callable[[
     return lambda: run_functional(fixed, mapping, trace, batch=samples)
 
 
-def bare(kernel: Any, cores: int, steps: int, *constants: int) -> Callable[[], object]:
-    """Return ``steps`` passes of a bare kernel over as many traces, all cores one by one."""
+def bare(kernel: Any, cores: int, steps: int) -> Callable[[], object]:
+    """Return ``steps`` passes of a bare kernel over as many traces."""
     rng = np.random.default_rng(2)
-    trace = rng.integers(-9000, 9000, (cores, AXONS, NEURONS)).astype(np.int16)
+    size = cores * AXONS * NEURONS
+    trace, weight, post = aligned(size), aligned(size), aligned(cores * NEURONS)
+    trace[:], weight[:] = rng.integers(-9000, 9000, (2, size))
+    post[:] = rng.integers(-30000, 30000, len(post))
     pre = rng.integers(100, 3000, AXONS).astype(np.int16)
-    post = rng.integers(-30000, 30000, (cores, NEURONS)).astype(np.int16)
+    more = (weight, aligned(2 * NEURONS).view(np.int32)) if kernel is bare_step else ()
+    return lambda: kernel(trace, pre, post, steps, LOSS, BY, CLAMP, *more)
 
-    def run() -> None:
-        for _ in range(steps):
-            for core in range(cores):
-                kernel(trace[core], pre, post[core], *constants)
 
-    return run
+def aligned(count: int) -> Shorts:
+    """Return 16-bit zeros that start on a cache line."""
+    raw = np.zeros(2 * count + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + 2 * count].view(np.int16)
 
 
 def seconds(work: Callable[[], object], times: int) -> float:
@@ -191,34 +235,29 @@ def seconds(work: Callable[[], object], times: int) -> float:
 
 def measure(name: str, cores: int, steps: int, samples: int, times: int) -> None:
     """Print a row: updates a second of simulator and bare kernels, and their ratios."""
-    updates = cores * AXONS * NEURONS * steps * samples
+    each = cores * AXONS * NEURONS
+    updates = each * (steps - 1) * samples
     whole = seconds(simulator(cores, True, steps, samples), times)
     rest = seconds(simulator(cores, False, steps, samples), times)
-    wide = seconds(bare(bare_32, cores, steps * samples, 62259, 16, CLAMP), times)
-    narrow = seconds(bare(bare_16, cores, steps * samples, 3277, CLAMP), times)
-    rates = {
-        "whole": updates / whole,
-        "learning": updates / (whole - rest),
-        "bare 32 bit": updates / wide,
-        "bare 16 bit": updates / narrow,
-    }
-    cells = [f"{rate / 1e9:.2f}" for rate in rates.values()]
-    ratios = [
-        f"{100 * rates[mine] / rates[ceiling]:.0f} %"
-        for mine in ("whole", "learning")
-        for ceiling in ("bare 32 bit", "bare 16 bit")
-    ]
+    passes = steps * samples
+    rates = [updates / whole, updates / (whole - rest)]
+    kernels = (bare_update, bare_truncating, bare_step)
+    rates += [each * passes / seconds(bare(kernel, cores, passes), times) for kernel in kernels]
+    cells = [f"{rate / 1e9:.2f}" for rate in rates]
+    mine, update, step = rates[:2], rates[2], rates[4]
+    ratios = [f"{100 * rate / update:.0f} %" for rate in mine]
+    ratios += [f"{100 * step / update:.0f} %", f"{100 * mine[0] / step:.0f} %"]
     print(f"| {name} | {' | '.join(cells)} | {' | '.join(ratios)} |", flush=True)
 
 
 def main() -> None:
     """Print a Markdown table, G updates a second."""
-    print("| traces | whole | learning | bare 32 bit | bare 16 bit | whole/32 | whole/16 "
-          "| learning/32 | learning/16 |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|")
-    measure("128 KiB (1 core, in L2)", 1, 50, 20, 5)
-    measure("4 MiB (32 cores)", 32, 50, 2, 3)
-    measure("64 MiB (512 cores, out of L2)", 512, 20, 1, 3)
+    print("| traces | whole | learning | bare update | truncating | bare step | whole/update "
+          "| learning/update | step/update | whole/step |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    measure("128 KiB (1 core, in L2)", 1, 50, 100, 8)
+    measure("4 MiB (32 cores)", 32, 50, 6, 5)
+    measure("64 MiB (512 cores, out of L2)", 512, 20, 4, 4)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,9 @@ BOARD_SIDE = 8
 TRIAD = 12
 """Chips in x and in y of a triad, three boards that tile a square of a torus of boards."""
 
+RingClasses = Literal["dateline", "balanced"]
+"""Which packets take which half of the channels in a ring of links, see `chipsim.mesh.rings`."""
+
 
 @dataclass(frozen=True)
 class Dead:
@@ -156,7 +159,8 @@ class Mesh:
     A packet is one flit, or, where ``flit_bits`` is set, as many as its header and payload need.
     A link carries a flit every ``link_interval`` cycles in one of ``vcs`` channels; a head that
     stood behind another packet takes ``head_cycles`` more; with ``flow`` cut_through a packet
-    moves on only where all of it has room.
+    moves on only where all of it has room.  Where links go around, ``ring_classes`` says which
+    packets take which half of the channels (`chipsim.mesh.rings`).
 
     Routers may stand on several chips of ``chip_width x chip_height`` (0: one chip), whose links
     to each other take ``chip_hop_cycles`` and carry a flit every ``chip_link_interval`` cycles.
@@ -180,6 +184,7 @@ class Mesh:
     cores_per_router: int = 1
     vcs: int = 1
     flow: Literal["wormhole", "cut_through"] = "wormhole"
+    ring_classes: RingClasses = "dateline"
     link_interval: int = 1
     head_cycles: int = 0
     flit_bits: int = 0

@@ -110,9 +110,10 @@ def _run_curve(args: argparse.Namespace, traffic: str | Path) -> int:
     )
     built = channels.topology
     routing = "" if mesh.routing == "xy" else f"{mesh.routing} routing, "
+    classes = "" if mesh.ring_classes == "dateline" else f"{mesh.ring_classes} ring classes, "
     title = (
         f"{built.width} x {built.height} {built.name}, {mesh.vcs} VC of {mesh.buffer_flits} flits, "
-        f"{routing}{flits}-flit packets, {args.traffic or 'uniform'} traffic"
+        f"{routing}{classes}{flits}-flit packets, {args.traffic or 'uniform'} traffic"
     )
     if args.plot:
         from chipsim.mesh.figures import plot_curve

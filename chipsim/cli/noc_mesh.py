@@ -41,6 +41,9 @@ def mesh_of_options(args: argparse.Namespace) -> Mesh:
     for name in ("board_hop_cycles", "board_link_interval"):
         if getattr(args, name) is not None and topology != "board_torus":
             raise InputError(f"--{name.replace('_', '-')}: needs --topology board_torus")
+    wraps = topology not in ("mesh", "board48")
+    if args.ring_classes is not None and not wraps:
+        raise InputError("--ring-classes: needs --topology torus, triangular or board_torus")
     width, height = SIZES.get(topology, (8, 8)) if args.size is None else parse_size(args.size)
     return Mesh(
         topology=topology,
@@ -55,8 +58,9 @@ def mesh_of_options(args: argparse.Namespace) -> Mesh:
         table_entry_bytes=0,
         io=(0, 0),
         cores_per_router=given("cores", 1),
-        vcs=given("vcs", 1 if topology in ("mesh", "board48") else 2),
+        vcs=given("vcs", 2 if wraps else 1),
         flow="cut_through" if args.cut_through else "wormhole",
+        ring_classes=given("ring_classes", "dateline"),
         link_interval=given("link_interval", 1),
         head_cycles=given("head_cycles", 0),
         board_hop_cycles=given("board_hop_cycles", 0),

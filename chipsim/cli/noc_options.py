@@ -6,9 +6,11 @@ import argparse
 
 TOPOLOGIES = ("mesh", "torus", "triangular", "board48", "board_torus")
 ROUTINGS = ("xy", "west_first", "odd_even")
+RING_CLASSES = ("dateline", "balanced")
 OWN_OPTIONS = (
     "topology", "size", "cores", "routing", "vcs", "buffer", "hop_cycles", "credit_cycles",
     "head_cycles", "link_interval", "board_hop_cycles", "board_link_interval", "cut_through",
+    "ring_classes",
 )  # fmt: skip
 """The options that describe a mesh, None unless given."""
 
@@ -26,6 +28,10 @@ def add_mesh_options(parser: argparse.ArgumentParser) -> None:
     add("--cores", type=int, metavar="N", help="cores a router (default: 1)")
     add("--routing", choices=ROUTINGS, help="default: xy; the others are adaptive")
     add("--vcs", type=int, metavar="N", help="virtual channels a link (default: 1; 2 with rings)")
+    add(
+        "--ring-classes", choices=RING_CLASSES,
+        help="who takes which half of a ring's channels (default: dateline)",
+    )  # fmt: skip
     add("--buffer", type=int, metavar="N", help="flits a channel's buffer holds (default: 8)")
     add("--hop-cycles", type=int, metavar="N", help="cycles a hop (default: 3)")
     add("--credit-cycles", type=int, metavar="N", help="cycles a credit takes (default: 2)")

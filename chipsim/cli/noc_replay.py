@@ -135,9 +135,10 @@ def _as_json(job: Job, found: Replay, topology: Topology) -> dict[str, Any]:
 
 def _mesh_words(mesh: Mesh, topology: Topology) -> str:
     routing = "" if mesh.routing == "xy" else f", {mesh.routing} routing"
+    classes = "" if mesh.ring_classes == "dateline" else f", {mesh.ring_classes} ring classes"
     return (
         f"{topology.width} x {topology.height} {topology.name}, {mesh.vcs} VC of "
-        f"{mesh.buffer_flits} flits, {mesh.hop_cycles}-cycle hops{routing}"
+        f"{mesh.buffer_flits} flits, {mesh.hop_cycles}-cycle hops{routing}{classes}"
     )
 
 

@@ -51,8 +51,10 @@ TIMES = {
 FIELDS = {"buffer": "buffer_packets", "usable": "entries"}
 """What `chipsim.processor_chip.Router` calls them, where it differs."""
 SPACING = 1000
-REFUSED = ("cores", "routing", "vcs", "head_cycles", "cut_through", "traffic", "load",
-           "board_hop_cycles", "board_link_interval", "flits", "plot")  # fmt: skip
+LINK_COUNTS = ("link_packets", "waits", "waiting_cycles")
+"""What `--json` has of every chip and link."""
+REFUSED = ("cores", "routing", "vcs", "ring_classes", "head_cycles", "cut_through", "traffic",
+           "load", "board_hop_cycles", "board_link_interval", "flits", "plot")  # fmt: skip
 
 
 def run_tables(args: argparse.Namespace) -> int:
@@ -94,7 +96,8 @@ def run_tables(args: argparse.Namespace) -> int:
         cycles = max(1, int(results.last_arrival.max(initial=0)))
         plot_heat(topology, results.link_packets / cycles, "packets a cycle", args.heat)
     if args.json:
-        json.dump({**found, "link_packets": results.link_packets.tolist()}, sys.stdout, indent=1)
+        by_link = {name: getattr(results, name).tolist() for name in LINK_COUNTS}
+        json.dump({**found, **by_link}, sys.stdout, indent=1)
         print()
     else:
         _print(found)
@@ -192,10 +195,11 @@ def _packet_figures(
         "hottest_links": _places(results.link_packets, topology),
         "drops_by_link": _places(results.drops, topology),
         "emergencies_by_link": _places(results.emergencies, topology),
+        "waiting_cycles_by_link": _places(results.waiting_cycles, topology, "cycles"),
     }
 
 
-def _places(table: Int64, topology: Topology) -> list[dict[str, Any]]:
+def _places(table: Int64, topology: Topology, counted: str = "packets") -> list[dict[str, Any]]:
     """Return the links with most, most first."""
     order = np.argsort(-table, axis=None, kind="stable")[:NAMED]
     places = (divmod(int(place), table.shape[1]) for place in order)
@@ -203,7 +207,7 @@ def _places(table: Int64, topology: Topology) -> list[dict[str, Any]]:
         {
             "chip": _at(topology, chip),
             "link": STEP_NAMES[TRIANGLE_STEPS[link]],
-            "packets": int(table[chip, link]),
+            counted: int(table[chip, link]),
         }
         for chip, link in places
         if table[chip, link]
@@ -250,7 +254,9 @@ def _print(found: dict[str, Any]) -> None:
         ("hottest_links", "packets over the busiest links"),
         ("drops_by_link", "dropped, since a link refused for wait1 + wait2 cycles"),
         ("emergencies_by_link", "emergency routes taken over"),
+        ("waiting_cycles_by_link", "cycles that packets waited for a link"),
     ):
         if packets[name]:
-            places = [f"{p['chip']} {p['link']} {p['packets']:,}" for p in packets[name]]
+            counted = "cycles" if "cycles" in packets[name][0] else "packets"
+            places = [f"{p['chip']} {p['link']} {p[counted]:,}" for p in packets[name]]
             print(f"{words}: {', '.join(places)}")

@@ -13,6 +13,8 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 _INTO_CALLERS: dict[str, Any] = {"forceinline": True, "nogil": True, "_nrt": False}
+_WITHOUT_ENTRY: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_WITHOUT_COUNTS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
 
 
 def compiled(function: F) -> F:
@@ -22,12 +24,26 @@ def compiled(function: F) -> F:
     would silently run the old code.  Here the cache is as old as the contents of its
     folder and of all kernels.
     """
-    dispatcher: Any = numba.njit(cache=True, nogil=True)(function)
+    return cast(F, _cached(numba.njit(cache=True, nogil=True)(function)))
+
+
+def compiled_without_counts(function: F) -> F:
+    """Compile ``function``, which makes no arrays, as `compiled`, but without reference counts."""
+    return cast(F, _cached(numba.njit(**_WITHOUT_COUNTS)(function)))
+
+
+def merged(function: F) -> F:
+    """Write ``function`` into its one caller before that is compiled, which takes less time."""
+    return cast(F, numba.njit(inline="always")(function))
+
+
+def _cached(dispatcher: Any) -> Any:
+    function = dispatcher.py_func
     folder = Path(function.__code__.co_filename).parent
     cache_file = dispatcher._cache._cache_file
     cache_file._source_stamp = _fingerprint(folder)
     cache_file._load_index = _forgetful(cache_file._load_index)
-    return cast(F, dispatcher)
+    return dispatcher
 
 
 def _forgetful(load_index: Callable[[], dict[Any, str]]) -> Callable[[], dict[Any, str]]:
@@ -51,6 +67,15 @@ def inlined(function: F) -> F:
     Without reference counts: counting at each use, atomically, would cost more than the work.
     """
     return cast(F, numba.njit(**_INTO_CALLERS)(function))
+
+
+def inner(function: F) -> F:
+    """Compile into callers as `inlined`, without an entry point for the interpreter.
+
+    To make one for a function of program and state takes longer than to compile its body.  Only
+    kernels may call it: a call from the interpreter ends the process.
+    """
+    return cast(F, numba.njit(**_INTO_CALLERS, **_WITHOUT_ENTRY)(function))
 
 
 @cache

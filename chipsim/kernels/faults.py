@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chipsim.kernels.compiled import inlined
+from chipsim.kernels.compiled import inner
 from chipsim.kernels.integers import add32, mix, mul32, shift32, stream
 from chipsim.kernels.layout import TRUNCATE
 
@@ -21,18 +21,18 @@ AXON, SUM, FACTOR, MEMBRANE, TRACE = 11, 12, 13, 14, 15
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
-@inlined
+@inner
 def _word(noise: Any, index: int) -> Any:
     return mix(noise + np.uint64(index) * np.uint64(_GOLDEN))
 
 
-@inlined
+@inner
 def _strikes(noise: Any, index: int, threshold: int) -> Any:
     """Whether a fault of probability ``threshold / 2**53`` happens."""
     return (_word(noise, index) >> np.uint64(11)) < np.uint64(threshold)
 
 
-@inlined
+@inner
 def lost_axon(program: Any, s: int, r: int, i: int, sample: int, t: int) -> Any:
     """Whether slice ``s`` missed the packet its run ``r`` hears axon ``i`` by at step ``t``."""
     faults, projection = program.faults[0], program.projections[program.runs[r].projection]
@@ -43,7 +43,7 @@ def lost_axon(program: Any, s: int, r: int, i: int, sample: int, t: int) -> Any:
     return _strikes(noise, program.packets[s, projection.source + i], faults.drop)
 
 
-@inlined
+@inner
 def hold_sums(program: Any, p: int, s: int, state: Any) -> None:
     """Keep the sums of slice ``s`` of population ``p`` as they are before it adds to them."""
     population, part = program.populations[p], program.slices[s]
@@ -54,7 +54,7 @@ def hold_sums(program: Any, p: int, s: int, state: Any) -> None:
             before[n] = sums[n]
 
 
-@inlined
+@inner
 def lose_packets(program: Any, p: int, s: int, sample: int, t: int, state: Any, axons: Any) -> None:
     """Take back what slice ``s`` added for packets it did not get, and sums that got lost.
 
@@ -71,7 +71,7 @@ def lose_packets(program: Any, p: int, s: int, sample: int, t: int, state: Any, 
         _lose_sums(program, p, s, sample, t, state)
 
 
-@inlined
+@inner
 def _lose_rows(program: Any, s: int, r: int, begin: int, sample: int, t: int, state: Any) -> int:
     """Subtract the weights of axons whose packet is lost; return how many these are."""
     run, part = program.runs[r], program.slices[s]
@@ -88,7 +88,7 @@ def _lose_rows(program: Any, s: int, r: int, begin: int, sample: int, t: int, st
     return lost
 
 
-@inlined
+@inner
 def _lose_traces(program: Any, s: int, r: int, begin: int, sample: int, t: int, state: Any) -> None:
     run, part = program.runs[r], program.slices[s]
     rule = program.rules[program.projections[run.projection].rule]
@@ -108,7 +108,7 @@ def _lose_traces(program: Any, s: int, r: int, begin: int, sample: int, t: int, 
                 sums[start + n] -= np.int64(h) * x
 
 
-@inlined
+@inner
 def _lose_sums(program: Any, p: int, s: int, sample: int, t: int, state: Any) -> None:
     population, part = program.populations[p], program.slices[s]
     noise = stream(program.formats[0].seed, sample, t, SUM, s)
@@ -120,20 +120,21 @@ def _lose_sums(program: Any, p: int, s: int, sample: int, t: int, state: Any) ->
                 sums[first + n] = before[first + n]
 
 
-@inlined
-def hear_factors(program: Any, s: int, sample: int, t: int, state: Any) -> None:
-    """Fill ``heard`` with the postsynaptic factors slice ``s`` gets: zero where a packet is lost.
+@inner
+def hear_factors(program: Any, s: int, k: int, sample: int, t: int, state: Any) -> None:
+    """Fill ``heard`` with the factors slice ``s`` gets for rule ``k``: zero where a packet is lost.
 
     A slice that owns its neurons needs no packet.
     """
     part, post, heard = program.slices[s], state.post, state.heard
+    first = program.rules[k].sliding
     noise = stream(program.formats[0].seed, sample, t, FACTOR, s)
     for n in range(part.first, part.first + part.count):
         lost = program.sends[s] != 0 and _strikes(noise, n, program.faults[0].drop)
-        heard[n] = np.int16(0) if lost else post[n]
+        heard[first + n] = np.int16(0) if lost else post[first + n]
 
 
-@inlined
+@inner
 def flip_state(program: Any, p: int, sample: int, t: int, state: Any) -> None:
     """Flip bits of the membranes of population ``p``, and of its traces, after step ``t``.
 
@@ -150,7 +151,7 @@ def flip_state(program: Any, p: int, sample: int, t: int, state: Any) -> None:
                 _flip_traces(program, s, r, sample, t, state)
 
 
-@inlined
+@inner
 def _flipped(value: int, bits: int, word: Any) -> Any:
     """Return a ``bits``-bit number in two's complement with one bit flipped, which ``word`` picks.
 
@@ -161,7 +162,7 @@ def _flipped(value: int, bits: int, word: Any) -> Any:
     return (((np.int64(value) ^ (np.int64(1) << bit)) + half) & (2 * half - 1)) - half
 
 
-@inlined
+@inner
 def _flip_traces(program: Any, s: int, r: int, sample: int, t: int, state: Any) -> None:
     run, part, faults = program.runs[r], program.slices[s], program.faults[0]
     projection = program.projections[run.projection]
@@ -179,7 +180,7 @@ def _flip_traces(program: Any, s: int, r: int, sample: int, t: int, state: Any) 
                 trace[row + n] = np.int16(_flipped(trace[row + n], faults.trace_bits, word))
 
 
-@inlined
+@inner
 def _wake(program: Any, j: int, i: int, state: Any) -> None:
     """Write the zeros that the traces of axon ``i`` of projection ``j`` stood for."""
     trace, live = state.trace, state.live

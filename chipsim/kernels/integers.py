@@ -80,6 +80,23 @@ def round_shift(x: int, shift: int, rounding: int, noise: Any, index: int) -> An
 
 
 @inlined
+def round_all(x: Any, count: int, shift: int, rounding: int, noise: Any, first: int) -> None:
+    """Replace the first ``count`` numbers of an array by what `round_shift` makes of each.
+
+    They are the items ``first`` and following of the noise.
+    """
+    size = np.uint64(count)
+    if rounding == STOCHASTIC and shift > 0:
+        for j in range(size):
+            x[j] = round_shift(x[j], shift, STOCHASTIC, noise, np.int64(first) + np.int64(j))
+        return
+    half = np.int64(1) << np.int64(shift - 1) if rounding == NEAREST and shift > 0 else np.int64(0)
+    down, up = np.int64(max(shift, 0)), np.int64(max(-shift, 0))
+    for j in range(size):
+        x[j] = ((x[j] << up) + half) >> down
+
+
+@inlined
 def limit(x: int, bits: int, wrap: int) -> Any:
     """Saturate or wrap to ``bits`` bits, two's complement."""
     half = np.int64(1) << np.int64(bits - 1)

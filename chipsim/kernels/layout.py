@@ -135,9 +135,12 @@ class State(NamedTuple):
     """What changes while a sample runs; ``trace``, ``live``, ``decayed`` as in `Memory`.
 
     ``risen`` is how far each threshold has risen, ``waiting`` the steps a neuron cannot fire yet.
-    ``active`` axons have input, ``plastic`` ones have input and a trace that is not all zero,
-    ``learning`` ones a trace to decay or change (their value is the pre-factor).  ``before`` and
-    ``heard`` are sums and postsynaptic factors kept where packets get lost.
+    ``post``, by rule and neuron, are postsynaptic factors; ``fresh``, by axon, says that its traces
+    stand for zero until they take what the last step noted.  ``largest`` is the largest pre-factor
+    of a rule by amount, and ``news`` that some axon of it is fresh.  ``active`` axons have input,
+    ``plastic`` ones have input and a trace that is not all zero, ``learning`` ones a trace to decay
+    or change (their value is the pre-factor).  ``scratch`` is as long as the most neurons or axons.
+    ``before`` and ``heard`` are sums and postsynaptic factors kept where packets get lost.
     """
 
     u: NDArray[np.int64]
@@ -147,10 +150,14 @@ class State(NamedTuple):
     activity: NDArray[np.int32]
     sums: NDArray[np.int64]
     current: NDArray[np.int64]
+    scratch: NDArray[np.int64]
     buffer: NDArray[np.int32]
     trace: NDArray[np.int16]
     live: NDArray[np.bool_]
     decayed: NDArray[np.int64]
+    fresh: NDArray[np.bool_]
+    largest: NDArray[np.int64]
+    news: NDArray[np.bool_]
     post: NDArray[np.int16]
     drive: NDArray[np.int64]
     active: Axons

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from chipsim.kernels.compiled import inlined
+from chipsim.kernels.compiled import inner
 from chipsim.kernels.integers import add32, mul32, round_shift, shift32, stream
 from chipsim.kernels.layout import NEAREST, STOCHASTIC
 from chipsim.kernels.plasticity import DECAY
 
 
-@inlined
+@inner
 def _decay_row(trace: Any, at: Any, count: int, decay: int, bits: int, rounding: int) -> None:
     half = np.int32((1 << (bits - 1)) if rounding == NEAREST else 0)
     rate, shift = np.int32(decay), np.int32(bits)
@@ -26,7 +26,7 @@ def _decay_row(trace: Any, at: Any, count: int, decay: int, bits: int, rounding:
         trace[at + j] = np.int16(shift32(add32(product, half), shift))
 
 
-@inlined
+@inner
 def _decay_row_stochastic(
     trace: Any, at: Any, count: int, decay: int, bits: int, noise: Any, index: int
 ) -> None:
@@ -36,7 +36,7 @@ def _decay_row_stochastic(
         trace[at + np.uint64(j)] = np.int16(kept)
 
 
-@inlined
+@inner
 def _decay_axon(program: Any, r: int, s: int, i: int, sample: int, steps: Any, trace: Any) -> None:
     """Give the traces of axon ``i`` in run ``r`` of slice ``s`` the decays of ``steps``."""
     run, part, f = program.runs[r], program.slices[s], program.formats[0]
@@ -51,7 +51,7 @@ def _decay_axon(program: Any, r: int, s: int, i: int, sample: int, steps: Any, t
             _decay_row(trace, at, part.count, rule.decay, bits, f.trace_rounding)
 
 
-@inlined
+@inner
 def catch_up(program: Any, p: int, sample: int, t: int, state: Any, decays: Any) -> None:
     """Bring the traces that step ``t`` of population ``p`` reads to the end of the step before.
 
@@ -79,7 +79,7 @@ def catch_up(program: Any, p: int, sample: int, t: int, state: Any, decays: Any)
             decayed[projection.first + index[h]] = t - 1
 
 
-@inlined
+@inner
 def finish(program: Any, sample: int, steps: int, state: Any, decays: Any) -> None:
     """Bring all traces that outlast the sample to its end, after ``steps`` steps."""
     live, decayed, trace = state.live, state.decayed, state.trace

@@ -9,40 +9,44 @@ from typing import Any
 
 import numpy as np
 
-from chipsim.kernels.compiled import inlined
-from chipsim.kernels.integers import round_shift, stream
+from chipsim.kernels.compiled import inner
+from chipsim.kernels.integers import round_all, round_shift, stream
 from chipsim.kernels.layout import LINEAR, SOFTMAX
 
 POST, SHARE = 5, 9
 """What a rounding is for: part of its noise's key."""
 
 
-@inlined
+@inner
 def post_factors(program: Any, k: int, sample: int, t: int, first: int, state: Any) -> None:
     """Give every neuron that rule ``k`` ends on, from number ``first`` on, its factor."""
     rule, f = program.rules[k], program.formats[0]
-    u, post, drive, sliding = state.u, state.post, state.drive, program.sliding
+    u, drive = state.u[first : first + rule.post_size], state.drive
+    sliding = program.sliding[rule.sliding : rule.sliding + rule.post_size]
+    size = np.uint64(rule.post_size)
+    post = state.post[rule.sliding : rule.sliding + rule.post_size]
     noise = stream(f.seed, sample, t, POST, k)
-    for j in range(rule.post_size):
-        scaled = u[first + j] * rule.post_gain
-        scaled = round_shift(scaled, rule.post_shift, f.rounding, noise, j)
-        drive[j] = scaled - sliding[rule.sliding + j]
+    for j in range(size):
+        drive[j] = u[j] * rule.post_gain
+    round_all(drive, rule.post_size, rule.post_shift, f.rounding, noise, 0)
+    for j in range(size):
+        drive[j] -= sliding[j]
     if rule.post == SOFTMAX:
         _softmax(program, k, stream(f.seed, sample, t, SHARE, k), state)
     elif rule.post == LINEAR:
-        for j in range(rule.post_size):
+        for j in range(size):
             post[j] = min(max(drive[j], -rule.post_high), rule.post_high)
     else:
-        table, entries = program.table, program.table.shape[1]
-        for j in range(rule.post_size):
-            post[j] = table[k, min(max(drive[j] + entries // 2, 0), entries - 1)]
+        table, entries = program.table[k], program.table.shape[1]
+        for j in range(size):
+            post[j] = table[np.uint64(min(max(drive[j] + entries // 2, 0), entries - 1))]
 
 
-@inlined
+@inner
 def _softmax(program: Any, k: int, noise: Any, state: Any) -> None:
     """Turn the drives into shares: exponentials over their sum, by tables of both."""
     rule, table, rounding = program.rules[k], program.table, program.formats[0].rounding
-    post, drive = state.post, state.drive
+    post, drive = state.post[rule.sliding : rule.sliding + rule.post_size], state.drive
     half = table.shape[1] // 2
     most = drive[0]
     for j in range(1, rule.post_size):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from chipsim.kernels.compiled import inlined
+from chipsim.kernels.compiled import inner
 from chipsim.kernels.integers import round_shift, stream
 
 OUTPUT, MEMBRANE_OUTPUT = 10, 16
-"""What a rounding is for (`chipsim.kernels.crossbar` has more): part of its noise's key."""
+"""What a rounding is for (`chipsim.kernels.soma` has more): part of its noise's key."""
 
 
-@inlined
+@inner
 def send_spikes(program: Any, p: int, t: int, state: Any) -> None:
     """Put the spikes of population ``p`` at step ``t`` into the activity."""
     population, f = program.populations[p], program.formats[0]
@@ -23,7 +23,7 @@ def send_spikes(program: Any, p: int, t: int, state: Any) -> None:
         activity[slot, f.inputs + population.first + i] = spikes[population.first + i]
 
 
-@inlined
+@inner
 def send_graded(program: Any, p: int, sample: int, t: int, state: Any) -> None:
     """Look up the outputs of the graded neurons of population ``p``; mark those that are not 0."""
     population, f = program.populations[p], program.formats[0]
@@ -39,7 +39,7 @@ def send_graded(program: Any, p: int, sample: int, t: int, state: Any) -> None:
         state.spikes[first + i] = output != 0
 
 
-@inlined
+@inner
 def send_membranes(program: Any, p: int, sample: int, t: int, steps: int, state: Any) -> int:
     """Put the membranes of population ``p`` into the activity; return how many ended at the most.
 

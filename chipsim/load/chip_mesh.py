@@ -19,8 +19,9 @@ def read_mesh(section: Section, leaves: Leaves) -> Mesh:
     options: dict[str, Any] = dict(leaves.whole(section, schema.MESH))
     options |= leaves.given(section, schema.MESH_OPTIONS)
     topology = leaves.word(section, "topology", Mesh)
-    if section.has("flow"):
-        options["flow"] = leaves.word(section, "flow", Mesh)
+    for key in ("flow", "ring_classes"):
+        if section.has(key):
+            options[key] = leaves.word(section, key, Mesh)
     if topology not in ("mesh", "board48"):
         options.setdefault("vcs", 2)
     mesh = Mesh(
@@ -88,6 +89,11 @@ def _check_flow(section: Section, mesh: Mesh) -> None:
             f"expected an even number of channels on a {mesh.topology} topology, got {mesh.vcs}: "
             "packets that cross the dateline take the upper half, or they could block each other "
             "in a ring (deadlock)",
+        )
+    if section.has("ring_classes") and not mesh.wraps:
+        raise section.error(
+            "ring_classes",
+            "counts only where links go around; use topology: torus, triangular or board_torus",
         )
     most = schema.MOST_CORES_PER_ROUTER[mesh.topology]
     if mesh.cores_per_router > most:

@@ -50,7 +50,7 @@ MESH_OPTIONS: Mapping[str, Quantity] = {
     "board_link_interval": _whole(1, 1024),
 }
 """Keys of the mesh that may be left out."""
-MESH_OTHERS = ("flow", "dead", "links")
+MESH_OTHERS = ("flow", "ring_classes", "dead", "links")
 """Keys of the mesh that may be left out and are no numbers."""
 LINK: Mapping[str, Quantity] = {
     "hop_cycles": _whole(1, 1024),

@@ -1,110 +1,29 @@
-"""What must hold of trees and packets before the mesh runs: compiled, each pair walked once."""
+"""What must hold of trees and packets before the mesh runs, and of the results after it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 
 from chipsim.errors import ConservationError, InputError
-from chipsim.kernels.compiled import compiled, inlined
+from chipsim.kernels.compiled import compiled
 from chipsim.mesh.fabric import Arrivals, Bytes, Int32, Int64, Packets, PhaseResults
 from chipsim.mesh.phases import chunks
+from chipsim.mesh.walks import (
+    DEAD_END,
+    INJECTOR,
+    LOOP,
+    NEGATIVE,
+    OFF_EDGE,
+    ORDER,
+    TREE,
+    check_packets,
+    nothing_known,
+)
 
-OFF_EDGE, DEAD_END, LOOP, INJECTOR, TREE, NEGATIVE, ORDER = range(-1, -8, -1)
 MAX_TREES = 1 << 26
-
-
-class Walk(NamedTuple):
-    """Scratch of a walk: routers still to visit, and the number of the walk that saw each."""
-
-    stack: Int32
-    seen: Int64
-
-
-@inlined
-def walk(
-    leads: Int32, links: int, trees: Bytes, tree: int, root: int, number: int, scratch: Walk
-) -> int:
-    """Return how many cores ``tree`` reaches from router ``root``, or what is wrong with it."""
-    scratch.stack[0] = root
-    scratch.seen[root] = number
-    depth = 1
-    cores = 0
-    while depth:
-        depth -= 1
-        router = scratch.stack[depth]
-        ports = trees[tree, router]
-        if ports == 0 or ports >> leads.shape[1]:
-            return DEAD_END
-        for port in range(links, leads.shape[1]):
-            cores += (ports >> port) & 1
-        for port in range(links):
-            if (ports >> port) & 1:
-                target = leads[router, port]
-                if target < 0:
-                    return OFF_EDGE
-                after = target >> 3
-                if scratch.seen[after] == number:
-                    return LOOP
-                scratch.seen[after] = number
-                scratch.stack[depth] = after
-                depth += 1
-    return cores
-
-
-@compiled
-def check_packets(
-    leads: Int32,
-    links: int,
-    trees: Bytes,
-    roots: Int32,
-    phase_ptr: Int64,
-    injector: Int32,
-    inject: Int64,
-    tree: Int32,
-    cores: Int32,
-    expected: Int64,
-) -> tuple[int, int]:
-    """Check every packet; return (0, 0), or what is wrong and the packet it is wrong with.
-
-    Fills ``cores`` (trees * injectors, zeros), the destinations of each pair that occurs, and
-    ``expected`` (phases,), the deliveries.
-    """
-    routers = leads.shape[0]
-    scratch = Walk(np.empty(routers, np.int32), np.zeros(routers, np.int64))
-    number = 0
-    latest = np.zeros(roots.size, np.int64)
-    phase_of = np.full(roots.size, -1)
-    for phase in range(phase_ptr.size - 1):
-        total = 0
-        for packet in range(phase_ptr[phase], phase_ptr[phase + 1]):
-            source = injector[packet]
-            if source < 0 or source >= roots.size:
-                return INJECTOR, packet
-            row = tree[packet]
-            if row < 0 or row >= trees.shape[0]:
-                return TREE, packet
-            cycle = inject[packet]
-            if cycle < 0 or cycle > 1 << 40:
-                return NEGATIVE, packet
-            if phase_of[source] == phase and cycle < latest[source]:
-                return ORDER, packet
-            phase_of[source] = phase
-            latest[source] = cycle
-            pair = np.uint64(row) * np.uint64(roots.size) + np.uint64(source)
-            reached = cores[pair]
-            if reached == 0:
-                number += 1
-                reached = walk(leads, links, trees, row, roots[source], number, scratch)
-                if reached < 0:
-                    return reached, packet
-                cores[pair] = reached
-            total += reached
-        expected[phase] = total
-    return 0, 0
 
 
 @compiled
@@ -197,20 +116,22 @@ def checked_arrays(
 
 
 def check_traffic(
-    leads: Int32, links: int, roots: Int32, trees: Bytes, packets: Packets, threads: int
-) -> tuple[Int32, Int64]:
-    """Return how many deliveries are due.
+    leads: Int32, links: int, roots: Int32, trees: Bytes, packets: Packets, threads: int,
+    each: bool,
+) -> tuple[Int32, Int64]:  # fmt: skip
+    """Return how many deliveries are due: of each packet, int32, and in each phase, int64.
 
-    For each pair (tree, injector) that occurs, flat int32 (trees * injectors,), and for each
-    phase, int64 (phases,).  ``leads`` and ``links`` are the link table and the number of link
-    ports, ``roots`` the injectors' routers.  InputError names the first packet that cannot be.
+    ``leads`` and ``links`` are the link table and the number of link ports, ``roots`` the
+    injectors' routers.  The first array is empty unless ``each``.  InputError names the first
+    packet that cannot be.
     """
+    cores = np.empty(packets.tree.size if each else 0, dtype=np.int32)
     expected = np.zeros(packets.phases, dtype=np.int64)
+    known = nothing_known(*trees.shape)
 
-    def work(chunk: tuple[int, int]) -> tuple[int, int, Int32]:
+    def work(chunk: tuple[int, int]) -> tuple[int, int]:
         first, after = chunk
-        cores = np.zeros(len(trees) * roots.size, dtype=np.int32)
-        code, packet = check_packets(
+        return check_packets(
             leads,
             links,
             trees,
@@ -219,18 +140,16 @@ def check_traffic(
             packets.injector,
             packets.inject,
             packets.tree,
+            known,
             cores,
             expected[first:after],
         )
-        return code, packet, cores
 
-    merged = np.zeros(len(trees) * roots.size, dtype=np.int32)
     with ThreadPoolExecutor(threads) as pool:
-        for code, packet, cores in pool.map(work, chunks(packets.phase_ptr, threads)):
+        for code, packet in pool.map(work, chunks(packets.phase_ptr, threads)):
             if code:
                 raise complain(code, packet, roots.size, trees, packets)
-            merged = cores if threads == 1 else np.maximum(merged, cores)
-    return merged, expected
+    return cores, expected
 
 
 def check_conservation(results: PhaseResults, expected: Int64, waiting: Mapping[int, str]) -> None:
@@ -277,9 +196,8 @@ def room_for_arrivals(
 
     ``cores`` is what `check_traffic` returned.
     """
-    pair = packets.tree.astype(np.int64) * roots.size + packets.injector
     ptr = np.zeros(packets.tree.size + 1, dtype=np.int64)
-    np.cumsum(cores[pair], out=ptr[1:])
+    np.cumsum(cores, out=ptr[1:])
     core = destinations(leads, links, trees, roots, packets.tree, packets.injector, ptr)
     return Arrivals(ptr, core, np.full(core.size, -1, dtype=np.int64))
 

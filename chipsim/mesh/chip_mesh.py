@@ -52,6 +52,7 @@ def cores_only(mesh: Mesh) -> Channels:
         cut_through=mesh.flow == "cut_through",
         link_interval=mesh.link_interval,
         routing=TREES if mesh.routing == "xy" else mesh.routing,
+        ring_classes=mesh.ring_classes,
     )
     if mesh.chip_width:
         channels = joined(

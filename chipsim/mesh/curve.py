@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chipsim.errors import InputError
 from chipsim.mesh.adaptive import permitted_ways
-from chipsim.mesh.dimension_order import unicast_trees
+from chipsim.mesh.dimension_order import tie_choices, unicast_trees
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults
 from chipsim.mesh.traffic import Stream, bernoulli, by_matrix
 from chipsim.mesh.wormhole import run_phases
@@ -18,6 +18,8 @@ from chipsim.mesh.wormhole_layout import TREES, Channels
 
 TREE_BYTES = 1 << 30
 UNSTABLE_SHORTFALL = 0.05
+TIES = 1
+"""Keeps the draws of directions apart from those of the traffic."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +46,12 @@ class Point:
 
 
 def ways_of(channels: Channels) -> Bytes:
-    """Return the way (or permitted ways) to each core, InputError if the table is too large."""
+    """Return the way (or permitted ways) to each core, InputError if the table is too large.
+
+    On tori row ``e + c cores`` is the way to core e with choice c of `dimension_order.tie_choices`.
+    """
     topology = channels.topology
-    size = topology.cores * topology.routers
+    size = tie_choices(topology) * topology.cores * topology.routers
     if size > TREE_BYTES:
         raise InputError(
             f"mesh: {topology.width} x {topology.height} routers need a table of {size} bytes for "
@@ -54,7 +59,7 @@ def ways_of(channels: Channels) -> Bytes:
         )
     if channels.routing != TREES:
         return permitted_ways(topology, channels.routing)
-    return unicast_trees(topology)
+    return np.concatenate([unicast_trees(topology, c) for c in range(tie_choices(topology))])
 
 
 def latency_curve(
@@ -73,7 +78,8 @@ def latency_curve(
     ``pattern`` is a name in `chipsim.mesh.traffic.PATTERNS` or a matrix of packets from core to
     core.  Packets that are ready in the window count for latency, flits that arrive in it for the
     accepted load.  ``flits`` is the size of all packets, ``working`` (int64) the cores that take
-    part, over which loads are means; all that are there by default.  InputError for bad values.
+    part, over which loads are means; all that are there by default.  A packet to a core exactly
+    half-way around a ring takes either direction at random.  InputError for bad values.
     """
     for name, value in (("warm-up", warm_up), ("window", window), ("threads", threads)):
         if value < (0 if name == "warm-up" else 1):
@@ -88,17 +94,29 @@ def latency_curve(
         else:
             stream = by_matrix(channels.topology, pattern, load, flits, cycles, seed)
         size = np.full(stream.cycle.size, flits, dtype=np.int32)
+        packets = _on_some_way(stream, channels.topology.cores, len(ways), seed)
         cores = taking_part.size if isinstance(pattern, str) else channels.topology.cores
-        return _measure(channels, ways, stream, size, load, (warm_up, warm_up + window), cores)
+        return _measure(channels, ways, packets, size, load, (warm_up, warm_up + window), cores)
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(measure, loads))
 
 
+def _on_some_way(stream: Stream, cores: int, ways: int, seed: int) -> Packets:
+    """Return the packets, each on one of the ``ways`` (rows of `ways_of`) to its target."""
+    choice = np.random.default_rng((seed, TIES)).integers(ways // cores, size=stream.cycle.size)
+    return Packets(
+        np.array([0, stream.cycle.size], dtype=np.int64),
+        stream.source.astype(np.int32),
+        stream.cycle,
+        (stream.target + choice * cores).astype(np.int32),
+    )
+
+
 def _measure(
     channels: Channels,
     ways: Bytes,
-    stream: Stream,
+    packets: Packets,
     flits: Int32,
     offered: float,
     window: tuple[int, int],
@@ -106,20 +124,14 @@ def _measure(
 ) -> Point:
     """Send packets and sum up those of the window of cycles."""
     topology = channels.topology
-    packets = Packets(
-        np.array([0, stream.cycle.size], dtype=np.int64),
-        stream.source.astype(np.int32),
-        stream.cycle,
-        stream.target.astype(np.int32),
-    )
     results = run_phases(channels, ways, packets, flits, detail=True)
     assert results.arrivals is not None
     arrival = results.arrivals.cycle
     first, after = window
-    ready_in = (stream.cycle >= first) & (stream.cycle < after)
+    ready_in = (packets.inject >= first) & (packets.inject < after)
     arrived_in = (arrival >= first) & (arrival < after)
     accepted = int(flits[arrived_in].sum()) / ((after - first) * cores)
-    waits = (arrival - stream.cycle)[ready_in]
+    waits = (arrival - packets.inject)[ready_in]
     return _point(offered, accepted, waits, results, topology.links)
 
 

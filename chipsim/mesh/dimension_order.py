@@ -13,10 +13,17 @@ from chipsim.mesh.fabric import Bytes, Int64
 from chipsim.mesh.topology import MAX_PORTS, Topology
 
 
-def port_ways(topology: Topology, destination: int) -> Int64:
+def tie_choices(topology: Topology) -> int:
+    """Return how many choices of direction there are for ways exactly half-way around rings."""
+    return 1 if topology.damaged else len(topology.way)
+
+
+def port_ways(topology: Topology, destination: int, ties: int | None = None) -> Int64:
     """Return the link port to take at every router towards router ``destination``.
 
-    255 stands at the destination and where no way leads there.
+    255 stands at the destination and where no way leads there.  ``ties`` (0 to
+    ``tie_choices(topology) - 1``) says which of `Topology.way` is taken.  By default even routers
+    (x + y) take the first and odd ones the last, so that both directions of rings carry as much.
     """
     if topology.damaged:
         return _searched_ways(topology, destination)
@@ -24,7 +31,8 @@ def port_ways(topology: Topology, destination: int) -> Int64:
     dx = destination % topology.width - router % topology.width
     dy = destination // topology.width - router // topology.width
     odd = (router % topology.width + router // topology.width) & 1
-    found: Int64 = topology.way[odd, dy + topology.height - 1, dx + topology.width - 1].astype(
+    chosen = odd * (len(topology.way) - 1) if ties is None else ties
+    found: Int64 = topology.way[chosen, dy + topology.height - 1, dx + topology.width - 1].astype(
         np.int64
     )
     return found
@@ -46,21 +54,24 @@ def _searched_ways(topology: Topology, destination: int) -> Int64:
     return ways
 
 
-def unicast_trees(topology: Topology) -> Bytes:
+def unicast_trees(topology: Topology, ties: int | None = None) -> Bytes:
     """Return the way to each core: uint8 (cores, routers), row e leads to core e from anywhere.
 
-    A mask is 0 where no way leads there (only in damaged topologies).
+    A mask is 0 where no way leads there (only in damaged topologies).  ``ties`` as in `port_ways`.
     """
     trees = np.zeros((topology.cores, topology.routers), dtype=np.uint8)
     for core in range(topology.cores):
-        trees[core] = way_to(topology, core)
+        trees[core] = way_to(topology, core, ties)
     return trees
 
 
-def way_to(topology: Topology, core: int) -> Bytes:
-    """Return the way to a core from anywhere: uint8 (routers,), 0 where no way leads there."""
+def way_to(topology: Topology, core: int, ties: int | None = None) -> Bytes:
+    """Return the way to a core from anywhere: uint8 (routers,), 0 where no way leads there.
+
+    ``ties`` as in `port_ways`.
+    """
     router, local = divmod(core, topology.locals)
-    port = port_ways(topology, router)
+    port = port_ways(topology, router, ties)
     port[router] = topology.links + local
     return np.where(port < MAX_PORTS, 1 << port.clip(0, MAX_PORTS), 0).astype(np.uint8)
 

@@ -34,7 +34,7 @@ from chipsim.mesh.fabric import (
 )
 from chipsim.mesh.kernel import run_phase
 from chipsim.mesh.layout import OneFlitMesh, Traffic, empty_queues, lay_memory, lay_tables
-from chipsim.mesh.phase_runs import new_clock, run_range, runs_by, side_by_side
+from chipsim.mesh.phase_runs import new_runner, run_range, runs_by, side_by_side
 from chipsim.mesh.topology import mesh
 from chipsim.mesh.wormhole_layout import make_channels
 
@@ -56,7 +56,7 @@ def run_phases(
     """
     trees, packets = checked_arrays(fabric.routers, trees, packets, threads)
     leads, roots = link_table(fabric), fabric.injector_router
-    cores, expected = check_traffic(leads, LOCAL, roots, trees, packets, threads)
+    cores, expected = check_traffic(leads, LOCAL, roots, trees, packets, threads, detail)
     arrivals = NO_ARRIVALS
     if detail:
         arrivals = room_for_arrivals(leads, LOCAL, roots, trees, cores, packets)
@@ -69,10 +69,10 @@ def run_phases(
         memory = np.zeros(net.size, dtype=np.int64)
         mesh = OneFlitMesh(net, tables, memory, empty_queues(fabric.injectors, largest))
         load = Traffic(packets.injector, packets.inject, packets.tree)
-        book, clock = new_book(arrivals), new_clock()
+        book, runner = new_book(arrivals), new_runner(packets.phase_ptr)
         for first, after in pieces:
             rows = table[first:after]
-            run_range(mesh, load, book, packets.phase_ptr, expected, first, clock, rows)
+            run_range(mesh, load, book, packets.phase_ptr, expected, first, runner, rows)
             if (rows[:, COUNT] != expected[first:after]).any():
                 break
         return memory[net.counts : net.counts + 8 * net.routers].reshape(-1, 8)[:, :PORTS]

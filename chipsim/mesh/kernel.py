@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.integers import lowest_bit
+from chipsim.kernels.prefetch import prefetch
 from chipsim.mesh.book import Book, Phase, deliver
 from chipsim.mesh.fabric import EJECT_CYCLES, LOCAL, Int32, Int64
 from chipsim.mesh.layout import Net, OneFlitMesh, Queues, Tables, Traffic
@@ -40,7 +41,6 @@ from chipsim.mesh.one_flit_buffers import (
     wake,
     wake_source,
 )
-from chipsim.mesh.prefetch import prefetch
 
 MANY = 256
 """From so many routers on the trees are fetched into the cache ahead."""

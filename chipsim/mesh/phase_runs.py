@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba.extending import overload
@@ -39,35 +39,45 @@ def runs_by(record: type, kernel: Callable[..., int]) -> None:
     overload(run_one, strict=False)(choose)
 
 
-def new_clock() -> Int64:
-    """Return the clock of a mesh that is as new: when its next phase may start, and how many ran.
+class Runner(NamedTuple):
+    """What a thread keeps from phase to phase.
+
+    ``clock`` has the cycle from which the next phase may start and how many phases ran; ``order``
+    and ``spare`` (int32) are room to sort the packets of the largest phase, taken once: room for
+    each phase would be given back to the system and taken anew, while the other threads wait.
+    """
+
+    clock: Int64
+    order: Int32
+    spare: Int32
+
+
+def new_runner(phase_ptr: Int64) -> Runner:
+    """Return the runner of a mesh that is as new.
 
     An empty mesh need not be a new one: what a thread's phases have touched stays in its cache.
     """
-    return np.zeros(2, dtype=np.int64)
+    largest = int(np.diff(phase_ptr).max(initial=0))
+    return Runner(np.zeros(2, np.int64), np.empty(largest, np.int32), np.empty(largest, np.int32))
 
 
 @compiled
 def run_range(
-    mesh: Any, load: Any, book: Book, phase_ptr: Int64, expected: Int64, first: int, clock: Int64,
-    table: Int64,
+    mesh: Any, load: Any, book: Book, phase_ptr: Int64, expected: Int64, first: int,
+    runner: Runner, table: Int64,
 ) -> None:  # fmt: skip
     """Run the phases from ``first`` on, one after another, a row of ``table`` each.
 
     Stops at a phase whose packets block each other: the mesh is no longer empty.
     """
-    largest = 0
-    for row in range(table.shape[0]):
-        largest = max(largest, phase_ptr[first + row + 1] - phase_ptr[first + row])
-    order = np.empty(largest, np.int32)
-    spare = np.empty(largest, np.int32)
+    clock = runner.clock
     for row in range(table.shape[0]):
         base = phase_ptr[first + row]
         count = phase_ptr[first + row + 1] - base
         book.tally[:] = 0
         book.tally[0] = -1
         if count:
-            listed = by_cycle(load.inject[base : base + count], order, spare)
+            listed = by_cycle(load.inject[base : base + count], runner.order, runner.spare)
             phase = Phase(base, count, clock[1], clock[0])
             clock[0] = run_one(mesh, load, book, phase, listed)
             clock[1] += 1

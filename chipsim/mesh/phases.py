@@ -9,7 +9,7 @@ import numpy as np
 from chipsim.kernels.compiled import compiled
 from chipsim.mesh.fabric import Int32, Int64
 
-CHUNKS_PER_THREAD = 8
+CHUNKS_PER_THREAD = 32
 """More than one, so that a thread that is held up leaves its work to the others."""
 
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from chipsim.mesh.fabric import Bytes
 from chipsim.mesh.topology import Topology
+from chipsim.mesh.wormhole_layout import Channels
 
 
-def channels_into_ring(
-    topology: Topology, tree: Bytes, vcs: int, router: int, output: int
-) -> range:
-    """Return the channels, of ``vcs``, of the ring that ``output`` of ``router`` leads into.
+def channels_into_ring(channels: Channels, tree: Bytes, router: int, output: int) -> range:
+    """Return the channels of the ring that ``output`` of ``router`` leads into.
 
     ``tree`` (uint8, (routers,)) is the packet's.  The upper half if it will cross the dateline
-    there, the lower if the link half-way around, any if neither.
+    there, else the lower; balanced: the lower if it will cross the link half-way around, any if
+    neither.
     """
-    half = vcs // 2
+    topology, vcs = channels.topology, channels.vcs
+    lower, upper = range(vcs // 2), range(vcs // 2, vcs)
     ahead = straight_on(topology, tree, router, output)
     if any(topology.dateline[at, output] for at in ahead):
-        return range(half, vcs)
-    return range(half) if any(topology.opposite[at, output] for at in ahead) else range(vcs)
+        return upper
+    if channels.ring_classes == "dateline":
+        return lower
+    return lower if any(topology.opposite[at, output] for at in ahead) else range(vcs)
 
 
 def straight_on(topology: Topology, tree: Bytes, router: int, output: int) -> list[int]:

@@ -107,8 +107,9 @@ def _settle(
 class Flight:
     """A machine with packets on their way.
 
-    ``link_packets``, ``payload_packets``, ``emergencies`` and ``drops`` (int64, (chips, 6)) and
-    ``reinjected``, ``overflows`` and ``crowded`` (int64, (chips,)) are as in
+    ``link_packets``, ``payload_packets``, ``emergencies``, ``drops``, ``waits`` and
+    ``waiting_cycles`` (int64, (chips, 6)) and ``reinjected``, ``overflows`` and ``crowded``
+    (int64, (chips,)) are as in
     `chipsim.mesh.spinnaker_layout.MachineResults`, of all that happened so far.
     """
 
@@ -139,6 +140,8 @@ class Flight:
         self.payload_packets = by_chip_and_link(self._counts.payload_packets)
         self.emergencies = by_chip_and_link(self._counts.emergencies)
         self.drops = by_chip_and_link(self._counts.drops)
+        self.waits = by_chip_and_link(self._counts.waits)
+        self.waiting_cycles = by_chip_and_link(self._counts.waiting_cycles)
         self.reinjected = self._counts.reinjected
         self.overflows, self.crowded = self._counts.overflows, self._counts.crowded
 

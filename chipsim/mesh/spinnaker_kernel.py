@@ -160,6 +160,14 @@ def send(
 
 
 @inlined
+def note_wait(counts: Counts, place: int, cycles: int) -> None:
+    """Write down that a copy left, went around or was dropped ``cycles`` after it was taken."""
+    if cycles:
+        counts.waits[U(place)] += 1
+        counts.waiting_cycles[U(place)] += cycles
+
+
+@inlined
 def finish(times: Times, paths: Paths, state: State, t: int, chip: int) -> None:
     """Let the router's packet go and free its slot."""
     desk = chip * times.stride
@@ -190,8 +198,9 @@ def finish(times: Times, paths: Paths, state: State, t: int, chip: int) -> None:
 
 @inlined
 def detour(
-    times: Times, paths: Paths, state: State, counts: Counts, t: int, chip: int, copy: int
-) -> None:
+    times: Times, paths: Paths, state: State, counts: Counts, t: int, chip: int, copy: int,
+    waited: int,
+) -> None:  # fmt: skip
     """Try the emergency routes of the links that still refuse."""
     pending = U(chip * times.stride + PENDING)
     rest = int(state.chips[pending])
@@ -206,6 +215,7 @@ def detour(
             if until == 0:
                 goal = node_by(paths, copy, link)
                 send(times, paths, state, counts, t, chip, around, copy, goal, then)
+                note_wait(counts, chip * 8 + link, waited)
                 state.chips[pending] ^= 1 << link
             elif until > 0:
                 look_at(times, state, until, chip)
@@ -232,8 +242,10 @@ def wait_on(
         return
     dump(times, paths, state, counts, t, chip, copy, rest)
     while rest:
-        counts.drops[U(chip * 8 + lowest_bit(rest))] += 1
+        link = lowest_bit(rest)
         rest &= rest - 1
+        note_wait(counts, chip * 8 + link, t - since)
+        counts.drops[U(chip * 8 + link)] += 1
     finish(times, paths, state, t, chip)
 
 
@@ -250,6 +262,7 @@ def look(
     if idle and not take(times, paths, state, counts, log, key, t, chip):
         return
     copy = current(times, paths, state, key, chip, int(state.chips[U(desk + BUSY)]))
+    waited = t - int(state.chips[U(desk + SINCE)])
     rest = int(state.chips[U(desk + PENDING)])
     while rest:
         link = lowest_bit(rest)
@@ -257,10 +270,10 @@ def look(
         if blocked_until(times, paths, state, t, chip, link) == 0:
             goal = node_by(paths, copy, link)
             send(times, paths, state, counts, t, chip, link, copy, goal, FREE)
+            note_wait(counts, chip * 8 + link, waited)
             state.chips[U(desk + PENDING)] ^= 1 << link
-    waited = t - state.chips[U(desk + SINCE)]
     if copy & 7 == FREE and times.wait1 <= waited < times.wait1 + times.wait2:
-        detour(times, paths, state, counts, t, chip, copy)
+        detour(times, paths, state, counts, t, chip, copy, waited)
     if state.chips[U(desk + PENDING)]:
         wait_on(times, paths, state, counts, t, chip, copy)
     else:

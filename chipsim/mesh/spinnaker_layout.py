@@ -128,7 +128,9 @@ class MachineResults:
     Per packet: ``delivered`` copies, the sum and the latest of their arrival cycles (-1 if none),
     deliveries ``lost`` with dropped copies.  Per (chip, link): ``link_packets`` sent,
     ``payload_packets`` and ``emergencies`` among them, copies ``drops`` that the link refused for
-    too long.  Of those, per chip: ``reinjected`` are sent again, and lost for good are
+    too long; ``waits`` counts copies for it that did not leave in the cycle in which their router
+    took the packet, ``waiting_cycles`` the cycles until they left, went around or were dropped.
+    Of those dropped, per chip: ``reinjected`` are sent again, and lost for good are
     ``overflows``, dropped while the router's registers held another packet, and ``crowded``, that
     found the monitor's queue full; all 0 without re-injection.
     """
@@ -141,6 +143,8 @@ class MachineResults:
     payload_packets: Int64
     emergencies: Int64
     drops: Int64
+    waits: Int64
+    waiting_cycles: Int64
     reinjected: Int64
     overflows: Int64
     crowded: Int64

@@ -111,6 +111,8 @@ class Counts(NamedTuple):
     payload_packets: Int64
     emergencies: Int64
     drops: Int64
+    waits: Int64
+    waiting_cycles: Int64
     reinjected: Int64
     overflows: Int64
     crowded: Int64

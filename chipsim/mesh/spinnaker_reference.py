@@ -126,6 +126,7 @@ class Router:
                 if self.accepts(link):
                     pending.remove(link)
                     self.send(copy, link)
+                    self.model.wait(self.chip, link, environment.now - started)
             waited = environment.now - started
             if copy.forced is None and machine.wait1 <= waited < machine.wait1 + machine.wait2:
                 for link in sorted(pending):
@@ -133,12 +134,15 @@ class Router:
                     if self.detour_exists(around, then) and self.accepts(around):
                         pending.remove(link)
                         self.send(copy, around, then)
+                        self.model.wait(self.chip, link, waited)
             if not pending:
                 break
             if waited >= machine.wait1 + machine.wait2:
+                for link in pending:
+                    self.model.wait(self.chip, link, waited)
                 self.drop(copy, frozenset(pending))
                 break
-            self.wait()
+            self.block()
             yield environment.timeout(1)
         self.blocked = False
         self.inputs[port].popleft()
@@ -186,7 +190,7 @@ class Router:
             self.in_round = True
             self.wake()
 
-    def wait(self) -> None:
+    def block(self) -> None:
         """Note that a link is waited for; the monitor then sends no more in this round."""
         self.blocked = True
         monitor = self.model.machine.reinjection
@@ -247,6 +251,8 @@ class MachineModel:
         self.payload_packets = np.zeros((chips, LINKS), dtype=np.int64)
         self.emergencies = np.zeros((chips, LINKS), dtype=np.int64)
         self.drops = np.zeros((chips, LINKS), dtype=np.int64)
+        self.waits = np.zeros((chips, LINKS), dtype=np.int64)
+        self.waiting_cycles = np.zeros((chips, LINKS), dtype=np.int64)
         self.reinjected, self.overflows, self.crowded = np.zeros((3, chips), dtype=np.int64)
         self.lost: list[int] = []
         self.visits: list[tuple[int, int, int, int]] = []
@@ -286,6 +292,11 @@ class MachineModel:
         """Write down that a core gets the packet."""
         cycle = int(self.environment.now - HALF) + self.machine.core_cycles
         self.visits.append((packet, chip, core, cycle))
+
+    def wait(self, chip: int, link: int, cycles: float) -> None:
+        """Write down how long a copy waited for a link, if it did."""
+        self.waits[chip, link] += cycles > 0
+        self.waiting_cycles[chip, link] += int(cycles)
 
     def lose(self, packet: int, chip: int, links: frozenset[int]) -> None:
         """Write down the deliveries lost with copies that will not leave a chip."""
@@ -329,6 +340,8 @@ def run_packets(
         model.payload_packets,
         model.emergencies,
         model.drops,
+        model.waits,
+        model.waiting_cycles,
         model.reinjected,
         model.overflows,
         model.crowded,

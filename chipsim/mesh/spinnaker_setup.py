@@ -141,7 +141,7 @@ def empty_counts(chips: int, packets: int) -> Counts:
     """Return counts of nothing."""
     by_packet: list[Int64] = [np.zeros(packets, np.int64) for _ in range(4)]
     by_packet[2][:] = -1
-    by_link: list[Int64] = [np.zeros(8 * chips, np.int64) for _ in range(4)]
+    by_link: list[Int64] = [np.zeros(8 * chips, np.int64) for _ in range(6)]
     by_chip: list[Int64] = [np.zeros(chips, np.int64) for _ in range(3)]
     return Counts(*by_packet, *by_link, *by_chip)
 

@@ -29,9 +29,10 @@ class Topology:
     number of its own for each local port.  ``dateline`` (bool, (routers, ports)) marks one link of
     each ring and direction, ``opposite`` the one half-way around from it (`chipsim.mesh.rings` says
     why); they are all False where there are no rings.  ``way`` (uint8,
-    (2, 2 height - 1, 2 width - 1)) is the link port to take, at even and at odd routers (x + y), by
-    offset to the destination, the offset (dy, dx) at ``[dy + height - 1, dx + width - 1]``; 255
-    means arrived.
+    (ties, 2 height - 1, 2 width - 1)) is the link port to take, by offset to the destination, the
+    offset (dy, dx) at ``[dy + height - 1, dx + width - 1]``; 255 means arrived.  On a torus of even
+    size there is one for each choice of direction where the destination is exactly half-way around:
+    the first takes the positive one in x and in y, the last the negative ones.
     ``damaged`` says that routers or links are missing, so that ways are searched instead;
     ``broken`` lists the missing links (router, port), both directions.
     """
@@ -153,30 +154,38 @@ def _half_way(there: Int64, dateline: NDArray[np.bool_]) -> list[int]:
 def _ways(width: int, height: int, steps: tuple[tuple[int, int], ...], wraps: bool) -> Bytes:
     """Return `Topology.way`.
 
-    The ways are shortest, axis by axis: x, then the diagonal where there is one, then y; of equally
-    short ways around a ring the positive one, but on a torus without diagonals the negative one at
-    odd routers, so that both directions carry as much.  (With diagonals, ways that part at a tie
-    can meet again on another axis, and a tree of both leave dimension order.)
+    The ways are shortest, axis by axis: x, then the diagonal where there is one, then y.  With
+    diagonals there is one choice only at ties, the positive direction: ways that part at a tie
+    could meet again on another axis, and a tree of both leave dimension order.
     """
-    return np.stack([_ways_at(width, height, steps, wraps, odd) for odd in (False, True)])
+    ties = wraps and (1, 1) not in steps
+    in_x, in_y = ((False, True)[: 1 + (ties and size % 2 == 0)] for size in (width, height))
+    choices = [(back_x, back_y) for back_y in in_y for back_x in in_x]
+    return np.stack([_ways_at(width, height, steps, wraps, *back) for back in choices])
 
 
 def _ways_at(
-    width: int, height: int, steps: tuple[tuple[int, int], ...], wraps: bool, odd: bool
+    width: int,
+    height: int,
+    steps: tuple[tuple[int, int], ...],
+    wraps: bool,
+    back_x: bool,
+    back_y: bool,
 ) -> Bytes:
-    """Return the half of `_ways` for the even or the ``odd`` routers."""
+    """Return one of `_ways`: at ties in the negative direction of x if ``back_x``, and so in y."""
     dy, dx = np.mgrid[1 - height : height, 1 - width : width]
     candidates = [(dx, dy)]
     if wraps:
         right, up = dx % width, dy % height
-        candidates = [(a, b) for a in (right, right - width) for b in (up, up - height)]
+        in_x, in_y = [right, right - width], [up, up - height]
+        candidates = [(a, b) for a in in_x[:: 1 - 2 * back_x] for b in in_y[:: 1 - 2 * back_y]]
     diagonal = (1, 1) in steps
     best_x, best_y, best = dx, dy, np.full(dx.shape, 1 << 30)
     for a, b in candidates:
         length = abs(a) + abs(b)
         if diagonal:
             length = length - np.where(a * b > 0, np.minimum(abs(a), abs(b)), 0)
-        better = (length <= best) if odd and not diagonal else (length < best)
+        better = length < best
         best_x, best_y = np.where(better, a, best_x), np.where(better, b, best_y)
         best = np.where(better, length, best)
     slant = np.zeros_like(best)

@@ -23,7 +23,7 @@ from chipsim.mesh.checks import (
 )
 from chipsim.mesh.deadlock import who_waits
 from chipsim.mesh.fabric import Bytes, Int32, Int64, Packets, PhaseResults, phase_results
-from chipsim.mesh.phase_runs import new_clock, run_range, runs_by, side_by_side
+from chipsim.mesh.phase_runs import new_runner, run_range, runs_by, side_by_side
 from chipsim.mesh.wormhole_buffers import PACKETS
 from chipsim.mesh.wormhole_kernel import run_phase
 from chipsim.mesh.wormhole_layout import TREES, Channels
@@ -88,7 +88,7 @@ def run_phases(
     if channels.routing != TREES:
         check_ways(topology, channels.routing, trees)
         followed = one_way(trees)
-    cores, expected = check_traffic(leads, links, roots, followed, packets, threads)
+    cores, expected = check_traffic(leads, links, roots, followed, packets, threads, True)
     arrivals = NO_ARRIVALS
     if detail:
         arrivals = room_for_arrivals(leads, links, roots, followed, cores, packets)
@@ -102,10 +102,10 @@ def run_phases(
         state = empty_state(sizes)
         mesh = WormholeMesh(sizes, ways, state, empty_sources(roots.size, largest))
         load = Load(packets.injector, packets.inject, packets.tree, flits)
-        book, clock = new_book(arrivals), new_clock()
+        book, runner = new_book(arrivals), new_runner(packets.phase_ptr)
         for first, after in pieces:
             rows = table[first:after]
-            run_range(mesh, load, book, packets.phase_ptr, expected, first, clock, rows)
+            run_range(mesh, load, book, packets.phase_ptr, expected, first, runner, rows)
             short = np.flatnonzero(rows[:, COUNT] != expected[first:after])
             if short.size:
                 phase = first + int(short[0])
@@ -118,6 +118,5 @@ def run_phases(
     link_flits += side_by_side(work, packets.phase_ptr, threads)
     results = phase_results(table, link_flits, arrivals if detail else None)
     check_conservation(results, expected, waiting)
-    pair = packets.tree.astype(np.int64) * roots.size + packets.injector
-    check_ejected(results, links, int((cores[pair] * flits.astype(np.int64)).sum()))
+    check_ejected(results, links, int(np.dot(cores.astype(np.int64), flits)))
     return results

@@ -13,9 +13,9 @@ import numpy as np
 
 from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.integers import lowest_bit
+from chipsim.kernels.prefetch import prefetch
 from chipsim.mesh.book import Book, Phase, deliver
 from chipsim.mesh.fabric import EJECT_CYCLES, Int32
-from chipsim.mesh.prefetch import prefetch
 from chipsim.mesh.wormhole_buffers import (
     HEAD,
     HELD_SHIFT,

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chipsim.chip import RingClasses
 from chipsim.errors import InputError
 from chipsim.mesh.adaptive import turns
 from chipsim.mesh.fabric import MAX_BUFFER_FLITS, MAX_CYCLES, Int32, edge_port
+from chipsim.mesh.rings import RING_CLASSES
 from chipsim.mesh.topology import MAX_PORTS, Topology
 
 MAX_VCS = 8
@@ -19,9 +21,9 @@ TREES = "trees"
 class Channels:
     """A topology with its flow control.
 
-    - ``vcs``: virtual channels of each link; even on a topology with rings, where the lower half
-      is for packets that do not cross a ring's dateline and the upper half for those that do not
-      cross the link opposite (`chipsim.mesh.rings`);
+    - ``vcs``: virtual channels of each link; even on a topology with rings, which take two classes;
+    - ``ring_classes``: which packets take which half of the channels in a ring, ``"dateline"`` or
+      ``"balanced"`` (`chipsim.mesh.rings`); of no effect without rings;
     - ``buffer_flits``: slots of each virtual channel;
     - ``credit_cycles``: a slot freed in cycle t can be filled by a grant in t + credit_cycles;
     - ``head_cycles``: cycles from a packet coming to the front of its channel behind another to
@@ -49,6 +51,7 @@ class Channels:
     injector_router: Int32
     injector_port: Int32
     routing: str = TREES
+    ring_classes: RingClasses = "dateline"
 
     @property
     def ports(self) -> int:
@@ -89,6 +92,7 @@ def make_channels(
     cut_through: bool = False,
     link_interval: int = 1,
     routing: str = TREES,
+    ring_classes: RingClasses = "dateline",
 ) -> Channels:
     """Give every link of ``topology`` the same flow control; InputError if a value is out of range.
 
@@ -109,6 +113,10 @@ def make_channels(
             f"mesh.vcs: {vcs} given, but a {topology.name} needs an even number: packets that "
             "cross the dateline take the upper half, or they could block each other in a ring"
         )
+    if ring_classes not in RING_CLASSES:
+        raise InputError(
+            f"mesh.ring_classes: {ring_classes!r} given, {' or '.join(RING_CLASSES)} allowed"
+        )
     if routing != TREES:
         turns(topology, routing)
     shape = (topology.routers, topology.ports)
@@ -128,4 +136,5 @@ def make_channels(
         core // topology.locals,
         topology.links + core % topology.locals,
         routing,
+        ring_classes,
     )

@@ -221,7 +221,7 @@ def lay_ways(channels: Channels, trees: Bytes) -> Ways:
     upstream[entry] = -1 - np.arange(entry.size, dtype=np.int32)
     allowed = barred = np.zeros(0, dtype=np.uint8)
     if topology.rings:
-        barred = barred_halves(topology, trees)
+        barred = barred_halves(topology, trees, channels.ring_classes)
     if channels.routing != TREES:
         allowed = turns(topology, channels.routing)
     return Ways(

@@ -16,10 +16,10 @@ not block the others.
   branch waits for a grant of another, as long as the channel has room for what the slower ones
   have left.  A head asks for any channel it is allowed, the other flits for the one their head
   got.  A head that stood behind another packet asks ``head_cycles`` later than it otherwise could.
-- **Rings.**  On a torus each ring has two marked links, its dateline and the one half-way around.
-  Where it enters a ring, a packet that will cross the dateline there may take the upper half of the
-  channels only, one that will cross the opposite link the lower half only, others either; it stays
-  in its half as long as it goes straight on.
+- **Rings.**  Where it enters a ring of a torus, a packet that will cross the ring's dateline may
+  take the upper half of the channels only, others the lower half only.  With balanced classes only
+  those that will cross the link opposite the dateline are kept to the lower half, and those that
+  cross neither may take either.  A packet stays in its half as long as it goes straight on.
 - **Adaptive routing.**  Where the channels' routing is not by trees, the mask of a packet's row
   names outputs of which it may take any one.  In every cycle until it has a channel, a head that is
   first in line asks for the one with the most free slots in channels that belong to nobody (the
@@ -266,7 +266,7 @@ class MeshModel:
         half = self.vcs // 2
         if port < self.outputs and topology.axis[port] == topology.axis[output]:
             return range(half) if vc < half else range(half, self.vcs)
-        return channels_into_ring(topology, self.trees[flit.tree], self.vcs, router, output)
+        return channels_into_ring(self.channels, self.trees[flit.tree], router, output)
 
     def carry(self, flit: Flit, router: int, output: int, into: int) -> None:
         """Bring a copy of a flit to where ``output`` leads."""

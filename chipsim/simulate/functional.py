@@ -19,7 +19,7 @@ from chipsim.network import Trace
 from chipsim.quantise.fixed import FixedInput, FixedNetwork
 from chipsim.quantise.formats import round_to_integer
 from chipsim.simulate.program import compile_program
-from chipsim.simulate.program_rows import Run, fresh_memory, ordered_runs
+from chipsim.simulate.program_rows import Run, fresh_memory, ordered_runs, state_at_rest
 from chipsim.simulate.samples import SAMPLES_PER_CALL, Answers, in_chunks
 
 
@@ -120,7 +120,8 @@ def run_functional(
             ended=whole.ended[first],
         )
         memory = lasting if carried else fresh_memory(fixed, mapping, program)
-        crossbar.run_samples(program, values[first:last], first, memory, part)
+        state = state_at_rest(program, memory)
+        crossbar.run_samples(program, values[first:last], first, state, part)
 
     in_chunks(run, samples, 1 if carried else threads, batch, advance)
     answers = Answers(

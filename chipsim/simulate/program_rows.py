@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.kernels import layout
+from chipsim.kernels.lanes import LANES
+from chipsim.kernels.soma import SOMAS
 from chipsim.mapping.model import Axons, Mapping, Slice
 from chipsim.quantise.fixed import FixedNetwork, FixedProjection
 
-ROW_ALIGNMENT = 32
+N = TypeVar("N", bound=np.generic)
+
+ROW_ALIGNMENT = LANES
 """Synapse rows are padded to 32 weights of 16 bit: 64 bytes, one vector register and cache line."""
 
 
@@ -71,7 +76,7 @@ def run_records(
     """Cut the weights into blocks, one per run; return (runs, weights, words of trace)."""
     names = [p.name for p in projections]
     sizes = [run.axons.count * stride(run.slice.count) for run in runs]
-    weights = _aligned_zeros(sum(sizes))
+    weights = _aligned(sum(sizes), np.int16)
     rows, at, trace = [], 0, 0
     for run, size in zip(runs, sizes, strict=True):
         _fill(weights[at : at + size].reshape(run.axons.count, -1), run)
@@ -109,7 +114,7 @@ def factors(runs: tuple[Run, ...], places: layout.Records, traces: int) -> NDArr
         for run, record in zip(runs, places, strict=True)
         if (rule := run.projection.plasticity) is not None and rule.factor is not None
     ]
-    whole = _aligned_zeros(traces if factored else 0)
+    whole = _aligned(traces if factored else 0, np.int16)
     for run, record, factor in factored:
         block = _trace_block(whole, run, record)
         block[:, : run.slice.count] = factor.value[_pre(run), _post(run)]
@@ -119,7 +124,7 @@ def factors(runs: tuple[Run, ...], places: layout.Records, traces: int) -> NDArr
 def fresh_memory(fixed: FixedNetwork, mapping: Mapping, program: layout.Program) -> layout.Memory:
     """Return the traces as a run finds them: zero, or stored ones where they are carried."""
     formats, runs = program.formats[0], ordered_runs(fixed, mapping)
-    trace = _aligned_zeros(int(formats["traces"]))
+    trace = _aligned(int(formats["traces"]), np.int16)
     live = np.zeros(int(formats["axons"]), np.bool_)
     first = {
         p.name: int(r["first"])
@@ -135,8 +140,48 @@ def fresh_memory(fixed: FixedNetwork, mapping: Mapping, program: layout.Program)
     return layout.Memory(trace, live, np.full(len(live), -1, np.int64))
 
 
-def _aligned_zeros(count: int) -> NDArray[np.int16]:
+def state_at_rest(program: layout.Program, memory: layout.Memory) -> layout.State:
+    """Return the state of a network at rest, with the traces of ``memory``."""
+    formats, faults = program.formats[0], program.faults[0]
+    neurons, sums, axons = (int(formats[name]) for name in ("neurons", "sums", "axons"))
+    sending = int(formats["inputs"]) + neurons + int(formats["sent"])
+    # Vectors may reach beyond the last factor.
+    posts, drops = len(program.sliding) + LANES, int(faults["drop"]) != 0
+    place = axons + len(program.projections)
+    return layout.State(
+        u=_aligned(neurons, np.int64),
+        spikes=_aligned(neurons, np.uint8),
+        risen=_aligned(neurons, np.int64),
+        waiting=_aligned(neurons, np.int64),
+        activity=np.zeros((int(formats["slots"]), sending), np.int32),
+        sums=_aligned(sums, np.int64),
+        current=_aligned(SOMAS, np.int64),
+        scratch=_aligned(max(axons, SOMAS), np.int64),
+        buffer=_aligned(int(formats["stride"]), np.int32),
+        trace=memory.trace,
+        live=memory.live,
+        decayed=memory.decayed,
+        fresh=np.zeros(axons, np.bool_),
+        largest=np.zeros(len(program.rules), np.int64),
+        news=np.zeros(len(program.rules), np.bool_),
+        post=_aligned(posts, np.int16),
+        drive=_aligned(neurons, np.int64),
+        active=_no_axons(axons, place),
+        plastic=_no_axons(axons, place),
+        learning=_no_axons(axons, place),
+        before=np.zeros(sums if drops else 0, np.int64),
+        heard=np.zeros(posts if drops else 0, np.int16),
+    )
+
+
+def _no_axons(axons: int, places: int) -> layout.Axons:
+    axon, value = _aligned(axons, np.int64), _aligned(axons, np.int32)
+    return layout.Axons(axon, value, np.zeros(places, np.int64))
+
+
+def _aligned(count: int, kind: type[N]) -> NDArray[N]:
     """Zeros that start on a 64-byte boundary, which numpy does not promise."""
-    raw = np.zeros(2 * count + 64, np.uint8)
+    size = count * np.dtype(kind).itemsize
+    raw = np.zeros(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start : start + 2 * count].view(np.int16)
+    return raw[start : start + size].view(kind)

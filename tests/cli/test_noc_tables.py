@@ -82,6 +82,10 @@ def test_a_busy_link_drops_or_goes_around(
         {"chip": "(1,0)", "link": "east", "packets": packets["dropped_copies"]}
     ]
     assert packets["dropped_copies"] > 50
+    busiest = packets["waiting_cycles_by_link"][0]
+    assert (busiest["chip"], busiest["link"]) == ("(1,0)", "east")
+    # Those dropped waited 5 cycles each, and others less.
+    assert busiest["cycles"] >= 5 * packets["dropped_copies"]
     assert run(*words, *times, "--wait2", "100") == 0
     packets = json.loads(capsys.readouterr().out)["packets"]
     assert (packets["dropped_copies"], packets["deliveries"]) == (0, 200)

@@ -137,6 +137,8 @@ def meshes(draw: st.DrawFn) -> Mesh:
         vcs=2 * draw(st.integers(1, 4)), flow=draw(st.sampled_from(["wormhole", "cut_through"])),
         head_cycles=draw(st.integers(0, 3)), **numbers,
     )  # fmt: skip
+    if mesh.wraps:
+        mesh = replace(mesh, ring_classes=draw(st.sampled_from(["dateline", "balanced"])))
     if topology == "board_torus":
         mesh = replace(mesh, board_hop_cycles=draw(st.integers(0, 60)), board_link_interval=3)
     routers = sorted(set(range(mesh.routers)) - mesh.absent)
@@ -224,6 +226,8 @@ def test_it_says_where_packets_can_block_each_other(tmp_path: Path) -> None:
         ),
         ("  vcs: 3\n", {"topology": "torus"}, r"x.yaml:\d+:\d+: mesh.vcs: .*even number.*deadlock"),
         ("  vcs: 9\n", {}, "from 1 to 8"),
+        ("  ring_classes: balanced\n", {}, "mesh.ring_classes: counts only where links go around"),
+        ("  ring_classes: upper\n", {"topology": "torus"}, "one of dateline, balanced"),
         ("  cores_per_router: 4\n", {"topology": "torus"}, "expected 1 to 3 on a torus"),
         ("  cores_per_router: 2\n", {"topology": "triangular"}, "expected 1 to 1"),
         ("", {"routing": "odd_even"}, "needs multicast: unicast"),

@@ -82,6 +82,14 @@ def test_everything_arrives_on_every_kind_of_mesh(changes):
         assert longer.latency_sum[0] > results.latency_sum[0]
 
 
+def test_ring_classes_are_those_of_the_chip():
+    torus = replace(PLAIN, topology="torus", vcs=2)
+    assert channels_of(torus).ring_classes == "dateline"
+    assert channels_of(replace(torus, ring_classes="balanced")).ring_classes == "balanced"
+    with pytest.raises(InputError, match="'upper' given, dateline or balanced allowed"):
+        make_channels(topology.torus(4, 4), vcs=2, ring_classes="upper")
+
+
 def test_links_between_chips():
     assert not links_between_chips(PLAIN).any()
     cut = replace(PLAIN, chip_width=5, chip_height=2, chip_hop_cycles=9)

@@ -180,6 +180,7 @@ def test_the_command_writes_json_and_a_plot(capsys, tmp_path):
         (("--load", "0.1:0.2:0"), "step must be positive"),
         (("--topology", "torus", "--vcs", "3"), "even number"),
         (("--board-hop-cycles", "9"), "needs --topology board_torus"),
+        (("--ring-classes", "balanced"), "needs --topology torus, triangular or board_torus"),
         (("--chip", "tianjic"), "--size: the mesh is that of --chip"),
         (("--set", "mesh.vcs=4"), "needs --chip or"),
         (("--traffic", "nonsense"), "uniform, transpose"),
@@ -199,6 +200,19 @@ def test_adaptive_routing_from_the_command_line(capsys):
     for routing in ("west_first", "odd_even"):
         assert command(*words, "--routing", routing) == 0
         assert f"{routing} routing" in capsys.readouterr().out
+
+
+def test_ring_classes_from_the_command_line(capsys):
+    """Between neighbours only few cross the dateline, and only balanced classes use both halves."""
+    accepted = {}
+    for classes in ("dateline", "balanced"):
+        words = ("--topology", "torus", "--size", "4x4", "--ring-classes", classes, "--json")
+        more = ("--traffic", "neighbour", "--load", "0.9", "--buffer", "2", "--cycles", "500")
+        assert command(*words, *more) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert ("balanced ring classes" in found["mesh"]) == (classes == "balanced")
+        accepted[classes] = found["points"][0]["accepted"]
+    assert accepted["balanced"] > 1.2 * accepted["dateline"]
 
 
 def test_traffic_by_matrix_is_in_proportion():

@@ -17,7 +17,8 @@ from chipsim.mesh.spinnaker_tables import KeyTables, follow_keys
 from tests.mesh.test_mesh_spinnaker import scenarios
 
 FIELDS = (
-    "link_packets", "payload_packets", "emergencies", "drops", "reinjected", "overflows", "crowded",
+    "link_packets", "payload_packets", "emergencies", "drops", "waits", "waiting_cycles",
+    "reinjected", "overflows", "crowded",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Halves of the channels on rings: no way crosses both marked links, no circle can close."""
 
+from dataclasses import replace
 from graphlib import TopologicalSorter
 
 import numpy as np
@@ -9,10 +10,15 @@ from hypothesis import strategies as st
 
 from chipsim.mesh import dimension_order, topology
 from chipsim.mesh.curve import latency_curve
-from chipsim.mesh.rings import barred_halves
+from chipsim.mesh.rings import RING_CLASSES, barred_halves
 from chipsim.mesh.wormhole_layout import make_channels
 
 BUILDERS = (topology.torus, topology.triangular)
+BOOKSIM = {
+    "dateline": {"uniform": 0.553, "tornado": 0.092, "bit-complement": 0.377},
+    "balanced": {"uniform": 0.583, "tornado": 0.107, "bit-complement": 0.377},
+}
+"""What BookSim 2 takes in of load 0.95: 4 channels, 5 flits; dim_order and dim_order_bal."""
 
 
 def straight_on(topo, tree, router, output):
@@ -53,19 +59,24 @@ def test_what_is_barred_is_what_crosses_and_no_tree_crosses_both(build, width, h
     topo = build(width, height)
     for _ in range(10):
         source, tree = random_tree(topo, rng)
-        barred = barred_halves(topo, tree[None])[:, 0]
+        barred = {name: barred_halves(topo, tree[None], name)[:, 0] for name in RING_CLASSES}
         for router, _, output in entries(topo, tree, source):
             ahead = straight_on(topo, tree, router, output)
-            crosses = [bool(m[ahead, output].any()) for m in (topo.dateline, topo.opposite)]
-            assert crosses == [bool(half[router] >> output & 1) for half in barred]
-            assert not all(crosses)
+            date, opposite = (bool(m[ahead, output].any()) for m in (topo.dateline, topo.opposite))
+            found = {name: [int(half[router]) >> output & 1 for half in barred[name]]
+                     for name in RING_CLASSES}  # fmt: skip
+            assert found == {"balanced": [date, opposite], "dateline": [date, not date]}
+            assert not (date and opposite)
 
 
-def waits(topo, trees, sources):
-    """Which (router, output, half) a packet may hold while it waits for which: a graph."""
+def waits(topo, trees, packets, classes):
+    """Which (router, output, half) a packet may hold while it waits for which: a graph.
+
+    ``packets`` are pairs of a tree and the router the packet starts from.
+    """
     graph = {}
-    barred = barred_halves(topo, trees)
-    for number, source in enumerate(sources):
+    barred = barred_halves(topo, trees, classes)
+    for number, source in packets:
         held = {}
         for router, port, output in entries(topo, trees[number], source):
             behind = []
@@ -82,18 +93,20 @@ def waits(topo, trees, sources):
     return graph
 
 
+@pytest.mark.parametrize("classes", RING_CLASSES)
 @pytest.mark.parametrize("build", BUILDERS)
 @pytest.mark.parametrize(("width", "height"), [(8, 8), (5, 7), (9, 3), (6, 4), (2, 3), (12, 6)])
-def test_no_circle_of_waiting_can_close(build, width, height):
+def test_no_circle_of_waiting_can_close(build, width, height, classes):
     """Dally and Seitz: the relation "held while waiting for" of all channels can be sorted."""
     topo = build(width, height)
-    pairs = [(source, target) for source in range(topo.routers) for target in range(topo.routers)]
-    ways = [dimension_order.multicast_tree(topo, source, [target]) for source, target in pairs]
+    choices = range(dimension_order.tie_choices(topo))
+    ways = np.concatenate([dimension_order.unicast_trees(topo, ties) for ties in choices])
     rng = np.random.default_rng(1)
     forks = [random_tree(topo, rng) for _ in range(300)]
     trees = np.array([*ways, *(tree for _, tree in forks)])
-    sources = [*(source for source, _ in pairs), *(source for source, _ in forks)]
-    order = list(TopologicalSorter(waits(topo, trees, sources)).static_order())
+    packets = [(number, source) for number in range(len(ways)) for source in range(topo.routers)]
+    packets += [(len(ways) + number, source) for number, (source, _) in enumerate(forks)]
+    order = list(TopologicalSorter(waits(topo, trees, packets, classes)).static_order())
     assert {half for _, _, half in order} == {0, 1}
 
 
@@ -119,10 +132,17 @@ def test_both_directions_of_a_torus_carry_as_much():
     assert np.array_equal(load, np.full(4, 64 * 64))
 
 
-@pytest.mark.parametrize(
-    ("pattern", "booksim"), [("uniform", 0.553), ("tornado", 0.092), ("bit-complement", 0.377)]
-)
-def test_overload_is_carried_as_by_booksim_at_least(pattern, booksim):
-    channels = make_channels(topology.torus(8, 8), vcs=4)
-    point = latency_curve(channels, pattern, [0.95], flits=5, warm_up=1500, window=3000)[0]
-    assert point.accepted > 0.98 * booksim
+def folded_torus(vcs, classes):
+    """An 8x8 torus whose links, and credits on their way back, take a cycle more."""
+    topo = topology.torus(8, 8)
+    channels = make_channels(topo, vcs=vcs, credit_cycles=3, ring_classes=classes)
+    delay = channels.delay + (np.arange(topo.ports) < topo.links).astype(np.int32)
+    return replace(channels, delay=delay)
+
+
+@pytest.mark.parametrize("classes", RING_CLASSES)
+@pytest.mark.parametrize("pattern", ["uniform", "tornado", "bit-complement"])
+def test_overload_is_carried_as_by_booksim(pattern, classes):
+    channels = folded_torus(4, classes)
+    point = latency_curve(channels, pattern, [0.95], flits=5, warm_up=3000, window=4000)[0]
+    assert point.accepted == pytest.approx(BOOKSIM[classes][pattern], rel=0.05)

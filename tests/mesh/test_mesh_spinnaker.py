@@ -30,6 +30,8 @@ FIELDS = (
     "payload_packets",
     "emergencies",
     "drops",
+    "waits",
+    "waiting_cycles",
     "reinjected",
     "overflows",
     "crowded",
@@ -135,6 +137,23 @@ def test_a_blocked_router_waits_wait1_and_then_drops():
     assert short.delivered.sum() + short.lost.sum() == 200
     machine, routes = line({"wait1": 480})
     assert spinnaker.run_packets(machine, routes, inject, key).drops.sum() == 0
+
+
+def test_waits_are_counted_at_the_link_that_blocks():
+    """Two streams of 100 packets each want a link that takes one in 20 cycles, 2 in its buffer."""
+    inject = np.arange(200) // 2 * 20
+    key = np.arange(200, dtype=np.int32) % 2
+    machine, routes = line()
+    result = spinnaker.run_packets(machine, routes, inject, key)
+    assert result.waits[1, 0] > 150
+    # Chip 1 always has a packet: it takes the next in the cycle after the one before left.
+    assert result.waiting_cycles[1, 0] > 19 * 150
+    # The stream from chip 0 backs up behind it; nobody else waits.
+    assert result.waits[0, 0] > 0
+    assert result.waits.sum() == result.waits[:2, 0].sum()
+    machine, routes = line({"wait1": 5})
+    short = spinnaker.run_packets(machine, routes, inject, key)
+    assert 5 * short.drops[1, 0] <= short.waiting_cycles[1, 0] <= 5 * short.waits[1, 0]
 
 
 def test_the_emergency_route_saves_what_would_be_dropped():

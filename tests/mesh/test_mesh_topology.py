@@ -43,14 +43,34 @@ def walk(topo, ways, source, target):
 def test_ways_are_shortest_and_in_dimension_order(build, width, height, target):
     topo = build(width, height)
     target %= topo.routers
-    ways, far = dimension_order.port_ways(topo, target), distances(topo, target)
-    for source in range(topo.routers):
-        ports = walk(topo, ways, source, target)
-        assert len(ports) == far[source]
-        axes = [int(topo.axis[port]) for port in ports]
-        assert axes == sorted(axes)
-        for axis in set(axes):
-            assert len({port for port in ports if topo.axis[port] == axis}) == 1
+    far = distances(topo, target)
+    for ties in (None, *range(dimension_order.tie_choices(topo))):
+        ways = dimension_order.port_ways(topo, target, ties)
+        for source in range(topo.routers):
+            ports = walk(topo, ways, source, target)
+            assert len(ports) == far[source]
+            axes = [int(topo.axis[port]) for port in ports]
+            assert axes == sorted(axes)
+            for axis in set(axes):
+                assert len({port for port in ports if topo.axis[port] == axis}) == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "directions"), [(6, 4, "ENWS"), (6, 5, "EW"), (5, 4, "NS"), (5, 3, "")]
+)
+def test_the_choices_at_ties_are_all_directions_half_way_around(width, height, directions):
+    topo = topology.torus(width, height)
+    choices = range(dimension_order.tie_choices(topo))
+    assert len(choices) == 2 ** (len(directions) // 2)
+    found = set()
+    for ties in choices:
+        ways = dimension_order.port_ways(topo, 0, ties)
+        taken = (int(ways[width // 2]), int(ways[height // 2 * width]))
+        found.add(tuple("EWNS"[port] for port in taken if "EWNS"[port] in directions))
+    in_x, in_y = ([d for d in pair if d in directions] for pair in ("EW", "NS"))
+    assert found == {(*x, *y) for x in in_x or [""] for y in in_y or [""]}
+    assert dimension_order.tie_choices(topology.without(topo, routers=(1,))) == 1
+    assert dimension_order.tie_choices(topology.triangular(width, height)) == 1
 
 
 @pytest.mark.parametrize("build", BUILDERS)

@@ -11,6 +11,7 @@ from chipsim.errors import InputError
 from chipsim.mesh import dimension_order, engine, topology, wormhole, wormhole_reference
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.fabric import Packets, make_fabric
+from chipsim.mesh.rings import RING_CLASSES
 from chipsim.mesh.wormhole_buffers import (
     HEAD,
     PACKET_SHIFT,
@@ -42,8 +43,10 @@ def random_traffic(rng, channels, multicast, phases, count, span, longest):
         tree = rng.integers(8, size=count)
         injector = sources[tree]
     else:
-        trees = dimension_order.unicast_trees(topo)
-        tree = rng.integers(topo.cores, size=count)
+        choices = dimension_order.tie_choices(topo)
+        ways = [dimension_order.unicast_trees(topo, ties) for ties in (None, *range(choices))]
+        trees = np.concatenate(ways)
+        tree = rng.integers(len(trees), size=count)
         injector = rng.integers(channels.injector_router.size, size=count)
     phase = np.sort(rng.integers(phases, size=count))
     inject = rng.integers(span, size=count)
@@ -77,6 +80,7 @@ def scenarios(draw):
         credit_cycles=draw(st.integers(1, 3)),
         head_cycles=draw(st.integers(0, 3)),
         cut_through=cut_through,
+        ring_classes=draw(st.sampled_from(RING_CLASSES)),
         link_interval=draw(st.integers(1, 3)),
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

@@ -11,6 +11,7 @@ from chipsim.errors import InputError
 from chipsim.mesh import dimension_order, topology, wormhole, wormhole_reference
 from chipsim.mesh.checks import results_equal
 from chipsim.mesh.fabric import Packets
+from chipsim.mesh.rings import RING_CLASSES
 from chipsim.mesh.wormhole_layout import make_channels
 
 BUILDERS = (topology.mesh, topology.torus, topology.triangular)
@@ -52,6 +53,7 @@ def scenarios(draw, count, room):
         credit_cycles=draw(st.integers(1, 3)),
         head_cycles=draw(st.integers(0, 2)),
         cut_through=cut_through,
+        ring_classes=draw(st.sampled_from(RING_CLASSES)),
         link_interval=draw(st.integers(1, 3)),
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

@@ -158,6 +158,20 @@ def action_part(summary: Summary) -> str:
     return m.table(("action", "count", "energy"), rows, "-nn")
 
 
+def _waiting_table(summary: Summary) -> str:
+    """Return the links that held packets up the longest; nothing if none did."""
+    rows = (
+        (
+            m.text(f"({row['x']}, {row['y']})", kind="k"),
+            m.text(row["link"]),
+            m.whole(row["copies"]),
+            m.whole(row["cycles"]),
+        )
+        for row in summary["traffic"]["blocking_links"]
+    )
+    return m.table(("chip", "link", "copies that waited", "router cycles in all"), rows, "--nn")
+
+
 def traffic(summary: Summary, figures: Figures) -> str:
     """Return packets, what became of them, links and spikes."""
     texts = [text for text in words.traffic(summary) if not text.startswith("-")]
@@ -170,10 +184,12 @@ def traffic(summary: Summary, figures: Figures) -> str:
         for row in summary["traffic"]["drops"][:_DROPS_LISTED]
     )
     drops = m.table(("chip", "link", "copies dropped"), rows, "--n")
+    waits = _waiting_table(summary)
     return "".join(
         (
             m.bullets(texts),
             m.subtitle("Dropped by routers") + drops if drops else "",
+            m.folded("Links that copies waited for", waits) if waits else "",
             figures["link_heat"],
             m.subtitle("Spikes"),
             figures["raster"],

@@ -151,6 +151,10 @@ def traffic(summary: Summary) -> Iterator[str]:
     for row in found["drops"][:3]:
         where = f"chip ({row['x']},{row['y']}), link {row['link']}"
         yield f"- copies dropped at {where}: {count(row['copies'])}"
+    for row in found["blocking_links"][:3]:
+        where = f"chip ({row['x']},{row['y']}), link {row['link']}"
+        mean = row["cycles"] / row["copies"]
+        yield f"- waited for {where}: {count(row['copies'])} copies, {mean:.1f} router cycles each"
     if found["hottest_link"] is not None:
         yield f"hottest link {found['hottest_link']} busy {percent(found['max_link_load'])}"
     if found["mean_latency_cycles"] is not None:

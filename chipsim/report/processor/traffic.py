@@ -12,6 +12,8 @@ from chipsim.simulate.tick.records import COUNTS, EARLY, LATE, OVERFLOWS
 from chipsim.tick_results import TickResults
 
 Int64 = NDArray[np.int64]
+BLOCKING_LISTED = 50
+"""Links of `traffic.blocking_links`; the arrays have all."""
 
 
 def traffic(results: TickResults) -> dict[str, Any]:
@@ -52,6 +54,9 @@ def traffic(results: TickResults) -> dict[str, Any]:
         "lost_at_registers": found.lost_at_registers,
         "lost_at_monitors": found.lost_at_monitors,
         "drops": _drops(results),
+        "waits": int(found.waits.sum()),
+        "waiting_cycles": int(found.waiting_cycles.sum()),
+        "blocking_links": _blocking(results),
     }
 
 
@@ -65,6 +70,8 @@ def arrays_of(results: TickResults) -> dict[str, NDArray[Any]]:
         "core_counts": activity.counts,
         "count_names": np.array(COUNTS),
         "drops": activity.traffic.drops,
+        "waits": activity.traffic.waits,
+        "waiting_cycles": activity.traffic.waiting_cycles,
         "tick_busiest": course.busiest,
         "tick_packets": course.packets,
         "tick_late": course.late,
@@ -105,14 +112,32 @@ def _hottest(results: TickResults, loads: NDArray[np.float64]) -> str | None:
 
 def _drops(results: TickResults) -> list[dict[str, Any]]:
     """Return where routers dropped copies, the most first."""
-    drops, columns = results.activity.traffic.drops, results.chip.machine.columns
-    places = sorted(np.argwhere(drops).tolist(), key=lambda at: (-drops[at[0], at[1]], at))
+    drops = results.activity.traffic.drops
+    return [
+        {**_place(results, router, link), "copies": int(drops[router, link])}
+        for router, link in _most(drops)
+    ]
+
+
+def _blocking(results: TickResults) -> list[dict[str, Any]]:
+    """Return the links that copies waited for longest in all, the worst first."""
+    waits, cycles = results.activity.traffic.waits, results.activity.traffic.waiting_cycles
     return [
         {
-            "x": router % columns,
-            "y": router // columns,
-            "link": STEP_NAMES[TRIANGLE_STEPS[link]],
-            "copies": int(drops[router, link]),
+            **_place(results, router, link),
+            "copies": int(waits[router, link]),
+            "cycles": int(cycles[router, link]),
         }
-        for router, link in places
+        for router, link in _most(cycles)[:BLOCKING_LISTED]
     ]
+
+
+def _most(table: Int64) -> list[list[int]]:
+    """Return the (router, link) that are not zero, the most first."""
+    return sorted(np.argwhere(table).tolist(), key=lambda at: (-table[at[0], at[1]], at))
+
+
+def _place(results: TickResults, router: int, link: int) -> dict[str, Any]:
+    columns = results.chip.machine.columns
+    name = STEP_NAMES[TRIANGLE_STEPS[link]]
+    return {"x": router % columns, "y": router // columns, "link": name}

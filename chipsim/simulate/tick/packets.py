@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from chipsim.kernels.compiled import compiled, inlined
+from chipsim.kernels.prefetch import prefetch
 from chipsim.kernels.processor.eprop import arrive, receive
 from chipsim.kernels.processor.neurons import add_row
 from chipsim.kernels.processor.stdp import stdp_row
 from chipsim.kernels.processor.update import fetch
-from chipsim.mesh.prefetch import prefetch
 from chipsim.simulate.tick.records import (
     DMA_BYTES,
     EMPTY_ROW,

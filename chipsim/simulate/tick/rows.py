@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chipsim.kernels.compiled import compiled, inlined
-from chipsim.mesh.prefetch import prefetch
+from chipsim.kernels.prefetch import prefetch
 from chipsim.simulate.tick.records import (
     DMA_BYTES,
     DMA_WAIT,

@@ -37,7 +37,7 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, eq=False)
 class Traffic:
-    """What the mesh did: packets over links (chips, 6), drops, and how deliveries fared.
+    """What the mesh did: packets over links (chips, 6), drops, waits, and how deliveries fared.
 
     Of the copies that routers dropped, monitor cores sent ``reinjected`` again; with monitors the
     others were lost at full registers or at full queues.
@@ -50,6 +50,8 @@ class Traffic:
     payload_packets: Int64
     emergencies: Int64
     drops: Int64
+    waits: Int64
+    waiting_cycles: Int64
     sent: Int64
     due: int
     delivered: int
@@ -276,6 +278,8 @@ def _traffic(runners: list[Runner], mesh: MeshKind) -> Traffic:
         payload_packets=np.sum([flight.payload_packets for flight in flights], axis=0),
         emergencies=np.sum([flight.emergencies for flight in flights], axis=0),
         drops=np.sum([flight.drops for flight in flights], axis=0),
+        waits=np.sum([flight.waits for flight in flights], axis=0),
+        waiting_cycles=np.sum([flight.waiting_cycles for flight in flights], axis=0),
         sent=np.sum([runner.loop.sent_by_key for runner in runners], axis=0),
         due=due,
         delivered=delivered,
