@@ -59,16 +59,17 @@ def run_packets(
             f"spinnaker: packet {wrong[0]} was delivered {counts.delivered[wrong[0]]} times and "
             f"lost {counts.lost[wrong[0]]}, {routes.deliveries[key[wrong[0]]]} were due"
         )
-    links = (
-        counts.link_packets, counts.payload_packets, counts.emergencies, counts.drops,
-        counts.waits, counts.waiting_cycles,
-    )  # fmt: skip
     return MachineResults(
         counts.delivered,
         counts.arrival_sum,
         counts.last_arrival,
         counts.lost,
-        *(by_chip_and_link(count) for count in links),
+        by_chip_and_link(counts.link_packets),
+        by_chip_and_link(counts.payload_packets),
+        by_chip_and_link(counts.emergencies),
+        by_chip_and_link(counts.drops),
+        by_chip_and_link(counts.waits),
+        by_chip_and_link(counts.waiting_cycles),
         counts.reinjected,
         counts.overflows,
         counts.crowded,
