@@ -43,10 +43,8 @@ class Rounding:
         return (x + ((1 << bits >> 1) if self.nearest else 0)) >> bits
 
     def change(self, x, bits, word):
-        """A weight's change: to nearest also where products are truncated."""
-        if self.kind == "stochastic":
-            return self.shift(x, bits, word, 0)
-        return (x + (1 << bits - 1)) >> bits
+        """A weight's change, which is always rounded stochastically."""
+        return (x + ((word & 1023) << bits >> 10)) >> bits
 
 
 class Neuron:

@@ -21,16 +21,13 @@ ADAPTIVE = 2
 
 
 @inlined
-def _shifted(formats: Any, x: Any, shift: Any, word: Any) -> Any:
-    """Return ``x / 2^shift`` (at least 2^10), to nearest or with noise.
+def _change(x: Any, shift: Any, word: Any) -> Any:
+    """Return ``x / 2^shift`` (shift at least 10), rounded stochastically whatever the chip does else.
 
-    A weight's change is rounded to nearest also where products are truncated, as Perrett's program
-    does: truncation would raise every weight by half a step at each update.
+    Small gradients move 16-bit weights too, then: to nearest, a change below half a step is none,
+    and truncation raises every weight by half a step at each update.
     """
-    added = np.int64(1) << (shift - np.int64(1))
-    if formats.stochastic != 0:
-        added = part(word, 0) >> np.int64(5) << (shift - np.int64(10))
-    return (x + added) >> shift
+    return (x + (part(word, 0) >> np.int64(5) << (shift - np.int64(10)))) >> shift
 
 
 @inlined
@@ -45,18 +42,16 @@ def root(x: Any) -> Any:
 
 
 @inlined
-def _step(
-    formats: Any, c: Any, plastic: Any, at: int, g: Any, rate: Any, shift: Any, word: Any
-) -> Any:
+def _step(c: Any, plastic: Any, at: int, g: Any, rate: Any, shift: Any, word: Any) -> Any:
     """Return what synapse ``at`` with gradient ``g`` shall lose, in steps of its weight."""
     if c.adam == 0:
-        return _shifted(formats, g * rate, 47 - c.gradient_shift + shift, word)
+        return _change(g * rate, 47 - c.gradient_shift + shift, word)
     taken = (np.int64(1) << np.int64(32)) - c.decay1
     plastic.first[at] = share(plastic.first[at], c.decay1, 0) + share(g, taken, 0)
     square, second = g * g, plastic.second[at]
     plastic.second[at] = _product(second, c.decay2) + square - _product(square, c.decay2)
     ratio = np.int64(plastic.first[at]) * rate // (root(plastic.second[at]) + c.epsilon)
-    return _shifted(formats, ratio, 16 + shift, word)
+    return _change(ratio, 16 + shift, word)
 
 
 @inlined
@@ -99,10 +94,10 @@ def update(
         for i in range(learner.pre):
             if learning.own[learner.column + i] == n:
                 continue
-            word = noise(start, i) if formats.stochastic != 0 else np.uint64(0)
             regular = (excess * np.int64(plastic.total[low + i])) >> rate_shift
             g = saturate(np.int64(plastic.gradient[low + i]) + regular)
-            change = _step(formats, c, plastic, low + i, g, np.int64(rate), shift, word)
+            word = noise(start, i)
+            change = _step(c, plastic, low + i, g, np.int64(rate), shift, word)
             place = learning.column[learner.column + i] + n
             change = _move(program, state, c, learner.population, place, change)
             # The readout's changes are what adaptive feedback follows.
