@@ -8,6 +8,7 @@ import numpy as np
 
 from chipsim.kernels.compiled import inlined
 from chipsim.kernels.processor.arithmetic import (
+    FEEDBACK,
     UPDATE,
     key,
     noise,
@@ -79,6 +80,7 @@ def update(
 ) -> None:
     """End of a batch on one core: its weights follow the gradient, by ``rate`` (`schedule`)."""
     formats, c = program.formats[0], learning.constants[0]
+    plastic.updated[0] = tick
     learner = learning.learners[core.learner]
     in_layer = core.learner == LAYER
     shift = program.populations[learner.population].shift
@@ -117,8 +119,14 @@ def told(program: Any, state: Any, learning: Any, plastic: Any, k: int, i: int) 
     weight = np.int64(np.int16(program.weight[place]))
     if c.feedback != ADAPTIVE:
         return weight
-    lost = weight - share(weight, c.feedback_decay, program.formats[0].half_decay)
-    _move(program, state, c, learner.population, place, lost)
+    _move(
+        program,
+        state,
+        c,
+        learner.population,
+        place,
+        _lost(program, learning, plastic, i, k, 0, weight),
+    )
     change = np.int64(plastic.gradient[learner.state + k * learner.stride + column])
     return min(max(change, np.int64(-32768)), np.int64(32767))
 
@@ -133,7 +141,19 @@ def follow(program: Any, learning: Any, plastic: Any, i: int, k: int, value: Any
         plastic.feedback[at] = value << shift
         return
     moved = saturate(np.int64(plastic.feedback[at]) - (value << shift))
-    plastic.feedback[at] = share(moved, c.feedback_decay, program.formats[0].half_decay)
+    plastic.feedback[at] = moved - _lost(program, learning, plastic, i, k, 1, moved)
+
+
+@inlined
+def _lost(program: Any, learning: Any, plastic: Any, i: int, k: int, number: int, x: Any) -> Any:
+    """Return what adaptive ``x``, of neuron i and output k, loses at an update.
+
+    Rounded stochastically: truncation would take a step off every positive weight.
+    """
+    first = learning.learners[READOUT].first
+    word = noise(key(program.formats[0], plastic.updated[0], FEEDBACK, first + k), i)
+    taken = (np.int64(1) << np.int64(32)) - learning.constants[0].feedback_decay
+    return share(x, taken, part(word, number) << np.int64(17))
 
 
 @inlined
