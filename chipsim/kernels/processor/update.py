@@ -23,7 +23,7 @@ ADAPTIVE = 2
 
 @inlined
 def _change(x: Any, shift: Any, word: Any) -> Any:
-    """Return ``x / 2^shift`` (shift at least 10), rounded stochastically whatever the chip does else.
+    """Return ``x / 2^shift`` (shift at least 10), rounded stochastically on every chip.
 
     Small gradients move 16-bit weights too, then: to nearest, a change below half a step is none,
     and truncation raises every weight by half a step at each update.
