@@ -124,10 +124,11 @@ def _convolutions(net: Net, dynamics: Dynamics) -> tuple[list[Entry], list[Entry
         shapes = {"source_shape": [*shape], "target_shape": [*maps]}
         projections += [
             {"name": spikes, "source": source, "target": spikes, **keys,
-             "convolution": {**shapes, "padding": KERNEL // 2}},
+             "convolution": {**shapes, "padding": KERNEL // 2, "channels_last": True}},
             {"name": averages, "source": spikes, "target": averages,
              "weight": POOL_KEY.format(number),
-             "convolution": {"source_shape": [*maps], "target_shape": [*halved], "stride": POOL}},
+             "convolution": {"source_shape": [*maps], "target_shape": [*halved], "stride": POOL,
+                             "channels_last": True}},
         ]  # fmt: skip
         source, shape = averages, halved
     return populations, projections
