@@ -6,7 +6,7 @@ every core's neurons project onto a few cores near it, and neurons are driven by
 currents to fire 22 times a second on average.  The fewer the cores, the longer the rows.
 Packets leave spread over half of the tick.
 
-    python benchmarks/board_second.py --ticks 200 --targets 8 --threads 2
+    python benchmarks/board_second.py --ticks 200 --targets 8 --threads 2 --set core.priority=timer
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from chipsim.simulate.tick.program import Layout, make_layout
 from chipsim.simulate.tick.records import (
     BUSY_MAX,
     DMA_BYTES,
+    EARLY,
     EVENTS,
     LATE,
     MISSES,
@@ -40,6 +41,7 @@ from chipsim.simulate.tick.records import (
     PACKETS_OUT,
     ROW_CYCLES,
     SPIKE_CYCLES,
+    TICKS,
     TIMER_CYCLES,
     Input,
 )
@@ -50,10 +52,9 @@ DECAY = 0.95
 SLOTS = 16
 
 
-def board(neurons_a_core: int, spread: float) -> ProcessorChip:
-    """Return the shipped chip with room for so many neurons a core."""
-    limits = (f"core.max_neurons={neurons_a_core}", f"core.send_spread={spread}")
-    chip = read_chip("spinnaker1", limits)
+def board(neurons_a_core: int, overrides: tuple[str, ...]) -> ProcessorChip:
+    """Return the shipped chip, changed, with room for so many neurons a core."""
+    chip = read_chip("spinnaker1", (f"core.max_neurons={neurons_a_core}", *overrides))
     assert isinstance(chip, ProcessorChip)
     return chip
 
@@ -118,13 +119,19 @@ def program_of(projection: ProcessorProjection, neurons: int, seed: int) -> Prog
 
 
 def build(
-    neurons: int, synapses: int, targets: int, reach: int, ticks: int, spread: float, seed: int
+    neurons: int,
+    synapses: int,
+    targets: int,
+    reach: int,
+    ticks: int,
+    overrides: tuple[str, ...],
+    seed: int,
 ) -> tuple[ProcessorChip, ProcessorNetwork, Layout]:
     """Return the board's network, laid out on its 768 application cores."""
-    free = board(1, spread)
+    free = board(1, overrides)
     cores = [c for r in free.machine.working_routers for c in free.machine.working_cores(r)]
     count = -(-neurons // len(cores))
-    chip = board(count, spread)
+    chip = board(count, overrides)
     used = -(-neurons // count)
     slices = [
         CoreSlice(i, "neurons", "neurons", i * count, min(count, neurons - i * count))
@@ -157,8 +164,9 @@ def nothing(steps: int) -> Input:
 def measure(args: argparse.Namespace) -> dict[str, object]:
     """Build, warm up, run; return the figures."""
     begun = time.perf_counter()
+    overrides = (f"core.send_spread={args.spread}", *args.set)
     chip, fixed, layout = build(
-        args.neurons, args.synapses, args.targets, args.reach, args.ticks, args.spread, args.seed
+        args.neurons, args.synapses, args.targets, args.reach, args.ticks, overrides, args.seed
     )
     built = time.perf_counter() - begun
     runner = Runner(layout, fixed, args.mesh, args.threads)
@@ -184,6 +192,8 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         "targets": args.targets,
         "reach": args.reach,
         "spread": args.spread,
+        "priority": chip.core.priority,
+        "reinjection": chip.router.reinjection,
         "threads": args.threads,
         "build_s": round(built, 1),
         "wall_s_per_simulated_s": round(wall / seconds, 2),
@@ -195,9 +205,13 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         "mean_core_of_tick": round(active / cores / seconds / chip.core.clock_hz, 3),
         "worst_lateness_of_tick": round(float(counts[:, OVER_MAX].max()) / layout.costs.tick, 4),
         "deadline_misses": int(counts[:, MISSES].sum()),
+        "timer_tasks": int(counts[:, TICKS].sum()),
+        "dropped_copies": int(runner.flight.drops.sum()),
+        "sent_again": int(runner.flight.reinjected.sum()),
         "deliveries_lost_in_mesh": runner.flight.lost,
         "deliveries": runner.flight.delivered,
         "late": int(counts[:, LATE].sum()),
+        "early": int(counts[:, EARLY].sum()),
         "overflows": int(counts[:, OVERFLOWS].sum()),
         "dma_MB_per_s_and_chip": round(counts[:, DMA_BYTES].sum() / seconds / 48e6, 1),
         "W_per_chip": round(watts, 3),
@@ -214,6 +228,7 @@ def main() -> None:
     parser.add_argument("--targets", type=int, default=8, help="cores that a core projects to")
     parser.add_argument("--reach", type=int, default=30, help="cores away at most")
     parser.add_argument("--spread", type=float, default=0.5, help="part of a tick to send in")
+    parser.add_argument("--set", action="append", default=[], help="of the chip file")
     parser.add_argument("--ticks", type=int, default=250)
     parser.add_argument("--warm-up", type=int, default=50, help="ticks before the measured ones")
     parser.add_argument("--threads", type=int, default=1)

@@ -15,7 +15,7 @@ from chipsim.load.description import LoadedModel, read_model
 from chipsim.load.traces import check_trace, first_samples, read_trace
 from chipsim.network import PlasticityMode, Trace
 from chipsim.results import Origin
-from chipsim.simulate.tick.runner import MeshKind
+from chipsim.simulate.tick.loop import MeshKind
 
 
 class Progress(Protocol):

@@ -14,6 +14,7 @@ from typing import Literal
 from chipsim.chip import BOARD_ROWS, BOARD_SIDE, TRIAD, Choice, Constant, Dead
 
 Rounding = Literal["truncate", "nearest", "stochastic"]
+Priority = Literal["timer", "rows"]
 Shape = Literal["chip", "board4", "board48", "torus", "mesh"]
 
 BOARDS_PER_TRIAD = 3
@@ -38,8 +39,10 @@ class Processor:
     A delay beyond the slots takes a delay extension: a core beside that of the sender, which sends
     its packets again 1 to ``delay_stages`` times ``delay_slots`` ticks later.  ``delay_cores`` says
     whether each slice of a ``population`` with such a delay has one or only the ``slice`` itself.
-    ``send_spread`` is the part of a tick over which cores spread their sending: each holds its
-    packets back by another share of it, at 0 none does.
+    ``weights_per_tick`` packets at most leave the readout's core in a tick of the pause after an
+    update (`chipsim.simulate.tick.transport`).  ``priority`` says what a free core does first: a
+    timer task that is due, or packets and rows.  ``send_spread`` is the part of a tick over which
+    cores spread their sending: each holds its packets back by another share of it, at 0 none does.
     """
 
     kind: Literal["tcm", "sram"]
@@ -62,6 +65,8 @@ class Processor:
     dma_queue: int
     row_words: int
     eprop_synapses: int
+    weights_per_tick: int
+    priority: Priority
     send_spread: float
 
     @property
@@ -85,7 +90,9 @@ class Router:
     of ``clock_hz``: ``hop_cycles`` from one chip's router to the next one's, ``link_interval``
     between packets on a link (``payload_interval`` where they carry a payload), ``core_cycles``
     between packets to one core, ``wait1`` and ``wait2`` as in `chipsim.mesh.spinnaker_layout`.
-    ``entries`` of key and mask are usable.
+    ``entries`` of key and mask are usable.  With ``reinjection`` by the ``monitor`` core it sends
+    dropped packets again: ``reinject_queue``, ``reinject_cycles`` and ``reinject_interval`` as in
+    `chipsim.mesh.spinnaker_layout.Reinjection`.
     """
 
     clock_hz: float
@@ -100,6 +107,10 @@ class Router:
     credit_cycles: int
     wait1: int
     wait2: int
+    reinjection: Literal["none", "monitor"]
+    reinject_queue: int
+    reinject_cycles: int
+    reinject_interval: int
 
 
 @dataclass(frozen=True)

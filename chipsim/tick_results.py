@@ -20,6 +20,7 @@ from chipsim.simulate.tick.records import (
     SIGNAL_CYCLES,
     SPIKE_CYCLES,
     TIMER_CYCLES,
+    WEIGHT_CYCLES,
 )
 from chipsim.simulate.tick.run import TickActivity
 
@@ -28,6 +29,7 @@ ACTIVE = {
     "spike": SPIKE_CYCLES,
     "row": ROW_CYCLES,
     "signal": SIGNAL_CYCLES,
+    "weight": WEIGHT_CYCLES,
 }
 """What a core's active cycles go to, and their column of `records.COUNTS`."""
 
@@ -64,12 +66,12 @@ class TickResults:
 
     @property
     def ticks(self) -> int:
-        """Ticks of all samples."""
-        return self.samples * self.activity.layout.ticks
+        """Ticks of all samples, and of the pauses in which weights were sent."""
+        return self.samples * self.activity.layout.ticks + self.activity.pause_ticks
 
     @property
     def seconds(self) -> float:
-        """Real time of all samples."""
+        """Real time of all samples and pauses."""
         return self.ticks * self.chip.tick_s
 
     def per_inference(self, total: float) -> float:
@@ -90,7 +92,7 @@ def price_run(
         by_population[name] = by_population.get(name, 0) + cycles
     plain, payload = activity.routed
     work = Work(
-        seconds=samples * layout.ticks * chip.tick_s,
+        seconds=(samples * layout.ticks + activity.pause_ticks) * chip.tick_s,
         cycles={action: int(counts[:, column].sum()) for action, column in ACTIVE.items()},
         cycles_by_population=by_population,
         packets=plain,

@@ -9,7 +9,7 @@ import math
 from tests import naive_stdp
 
 WORD = 2**64 - 1
-NEURON, TRACE, SYNAPSE, UPDATE = 1, 2, 3, 4
+NEURON, TRACE, SYNAPSE, UPDATE, FEEDBACK = 1, 2, 3, 4, 5
 
 
 def mix(x):
@@ -43,10 +43,8 @@ class Rounding:
         return (x + ((1 << bits >> 1) if self.nearest else 0)) >> bits
 
     def change(self, x, bits, word):
-        """A weight's change: to nearest also where products are truncated."""
-        if self.kind == "stochastic":
-            return self.shift(x, bits, word, 0)
-        return (x + (1 << bits - 1)) >> bits
+        """A weight's change, which is always rounded stochastically."""
+        return (x + ((word & 1023) << bits >> 10)) >> bits
 
 
 class Neuron:
@@ -353,7 +351,7 @@ class Processor:
                     )
                     change = self.change(s, g, rate, shift, word)
                     s.gradient = saturate(self.move(learner, s.place, change))
-        self.update_feedback()
+        self.update_feedback(tick)
         for learner in self.learners:
             learner.spikes = [0] * learner.size
             for row in learner.synapses:
@@ -369,7 +367,7 @@ class Processor:
         ratio = s.first * rate // (math.isqrt(s.second) + c["epsilon"])
         return self.round.change(ratio, 16 + shift, word)
 
-    def update_feedback(self):
+    def update_feedback(self, tick):
         c = self.c
         layer, readout = self.learners
         shift = int(self.program.populations[readout.p]["shift"])
@@ -379,12 +377,15 @@ class Processor:
                 if c["feedback"] == 1:
                     self.feedback[k][i] = self.signed(self.weight[s.place]) << shift
                 if c["feedback"] == 2:
+                    word = self.round.word(tick, FEEDBACK, readout.first + k, i)
+                    taken = 2**32 - c["feedback_decay"]
                     w = self.signed(self.weight[s.place])
-                    half = 2**31 if self.round.nearest else 0
-                    kept = w * c["feedback_decay"] + half >> 32
-                    self.move(readout, s.place, w - kept)
-                    b = saturate(self.feedback[k][i] - (s.gradient << shift))
-                    self.feedback[k][i] = b * c["feedback_decay"] + half >> 32
+                    lost = w * taken + ((word & 1023) << 22) >> 32
+                    self.move(readout, s.place, lost)
+                    change = max(-32768, min(s.gradient, 32767))
+                    b = saturate(self.feedback[k][i] - (change << shift))
+                    lost = b * taken + ((word >> 10 & 1023) << 22) >> 32
+                    self.feedback[k][i] = b - lost
 
 
 def exponential(x):

@@ -17,7 +17,13 @@ from chipsim.errors import InputError
 from chipsim.load.chip_file import read_chip
 from chipsim.mesh.fabric import Int64
 from chipsim.mesh.spinnaker import run_packets
-from chipsim.mesh.spinnaker_layout import MachineResults, make_machine, wait_cycles
+from chipsim.mesh.spinnaker_layout import (
+    MachineResults,
+    Reinjection,
+    make_machine,
+    reinjection_of,
+    wait_cycles,
+)
 from chipsim.mesh.spinnaker_tables import (
     BROKEN_LINK,
     LOOP,
@@ -69,9 +75,11 @@ def run_tables(args: argparse.Namespace) -> int:
     sent = read_keys(Path(args.keys), topology, spacing)
     routes = follow_keys(topology.leads, tables, sent.key, sent.source)
     whole = np.flatnonzero(routes.broken[sent.number] == 0)
-    times = _times(args)
+    times, reinjection = _times(args)
     usable = times.pop("usable")
-    machine = make_machine(topology, buffer_packets=times.pop("buffer"), **times)
+    machine = make_machine(
+        topology, buffer_packets=times.pop("buffer"), reinjection=reinjection, **times
+    )
     results = run_packets(machine, routes, sent.cycle[whole], sent.number[whole])
     alone = machine.hop_cycles * routes.longest[sent.number[whole]] + machine.core_cycles
     complete = (results.lost == 0) & (results.delivered > 0)
@@ -96,18 +104,23 @@ def run_tables(args: argparse.Namespace) -> int:
     return 0
 
 
-def _times(args: argparse.Namespace) -> dict[str, int]:
-    """Return the router's numbers: those given, else the chip's, else the defaults."""
-    times = dict(TIMES)
+def _times(args: argparse.Namespace) -> tuple[dict[str, int], Reinjection | None]:
+    """Return the router's numbers: those given, else the chip's, else the defaults.
+
+    Only a chip file tells of re-injection.
+    """
+    times, reinjection = dict(TIMES), None
     if args.chip is not None:
         chip = read_chip(args.chip, args.overrides)
         if not isinstance(chip, ProcessorChip):
             raise InputError(f"--chip {args.chip}: tables need a chip with packet routers")
         times = {name: getattr(chip.router, FIELDS.get(name, name)) for name in TIMES}
+        reinjection = reinjection_of(chip.router)
     elif args.overrides:
         raise InputError(f"--set {args.overrides[0]}: needs --chip")
     given = {name: getattr(args, name) for name in TIMES}
-    return times | {name: value for name, value in given.items() if value is not None}
+    times |= {name: value for name, value in given.items() if value is not None}
+    return times, reinjection
 
 
 def _topology(args: argparse.Namespace, columns: dict[str, Int64]) -> Topology:
@@ -173,6 +186,9 @@ def _packet_figures(
         "deliveries": int(results.delivered.sum()),
         "lost_deliveries": int(results.lost.sum()),
         "dropped_copies": int(results.drops.sum()),
+        "reinjected_copies": int(results.reinjected.sum()),
+        "lost_at_full_registers": int(results.overflows.sum()),
+        "lost_at_full_queues": int(results.crowded.sum()),
         "emergency_routes": int(results.emergencies.sum()),
         "complete": int(waited.size),
         "waited_cycles": _spread(waited),
@@ -222,6 +238,12 @@ def _print(found: dict[str, Any]) -> None:
         f"{packets['lost_deliveries']:,} lost with {packets['dropped_copies']:,} dropped copies, "
         f"{packets['emergency_routes']:,} emergency routes"
     )
+    if packets["reinjected_copies"]:
+        print(
+            f"{packets['reinjected_copies']:,} dropped copies were sent again by monitor cores, "
+            f"{packets['lost_at_full_registers']:,} lost at full registers, "
+            f"{packets['lost_at_full_queues']:,} at full queues"
+        )
     if packets["waited_cycles"]:
         least, mean, most = packets["waited_cycles"]
         print(

@@ -27,7 +27,8 @@ def processor_chip_from_section(root: Section, name: str) -> ProcessorChip:
     core = _core(root.section("core"), leaves)
     sdram = _sdram(root.section("sdram"), leaves)
     router = _router(root.section("router"), leaves)
-    cycles = leaves.whole(root.section("cycles"), schema.CYCLES)
+    work = root.section("cycles")
+    cycles = leaves.whole(work, schema.CYCLES)
     sizes = leaves.whole(root.section("sizes"), schema.SIZES)
     prices = _prices(root.section("energy"), leaves)
     root.finish()
@@ -35,6 +36,8 @@ def processor_chip_from_section(root: Section, name: str) -> ProcessorChip:
         name, tick, machine, core, sdram, router, cycles, sizes, prices,
         leaves.constants, leaves.choices,
     )  # fmt: skip
+    if core.priority == "rows" and cycles["timer"] < 1:
+        raise work.error("timer", "expected at least 1 where core.priority is rows, got 0")
     if chip.tick_cycles < 1:
         raise root.error("tick", f"expected at least one cycle of core.clock, got {tick:g} s")
     return chip
@@ -132,6 +135,7 @@ def _core(section: Section, leaves: Leaves) -> Processor:
         rounding=leaves.word(section, "rounding", Processor),
         ring_index=leaves.word(section, "ring_index", Processor),
         delay_cores=leaves.word(section, "delay_cores", Processor),
+        priority=leaves.word(section, "priority", Processor),
         send_spread=leaves.number(section, "send_spread", schema.SEND_SPREAD),
         **leaves.whole(section, schema.CORE),
     )
@@ -149,7 +153,8 @@ def _sdram(section: Section, leaves: Leaves) -> Sdram:
 
 def _router(section: Section, leaves: Leaves) -> Router:
     clock = leaves.number(section, "clock", schema.CLOCK)
-    return Router(clock_hz=clock, **leaves.whole(section, schema.ROUTER))
+    reinjection = leaves.word(section, "reinjection", Router)
+    return Router(clock_hz=clock, reinjection=reinjection, **leaves.whole(section, schema.ROUTER))
 
 
 def _prices(section: Section, leaves: Leaves) -> Mapping[str, Constant]:

@@ -51,6 +51,7 @@ CORE: Mapping[str, Quantity] = {
     "dma_queue": _whole(1, 2**20),
     "row_words": _whole(1, 2**20),
     "eprop_synapses": _whole(0, 65536),
+    "weights_per_tick": _whole(1, 2**20),
 }
 
 SEND_SPREAD = Quantity("number", False, Bounds(0.0, 1.0))
@@ -73,6 +74,9 @@ ROUTER: Mapping[str, Quantity] = {
     "credit_cycles": _whole(1, 1024),
     "wait1": _whole(0, 2**21),
     "wait2": _whole(0, 2**21),
+    "reinject_queue": _whole(1, 2**16),
+    "reinject_cycles": _whole(1, 2**16),
+    "reinject_interval": _whole(1, 2**16),
 }
 
 CYCLES: Mapping[str, Quantity] = dict.fromkeys(
@@ -93,6 +97,8 @@ CYCLES: Mapping[str, Quantity] = dict.fromkeys(
         "eprop_synapse",
         "eprop_readout_synapse",
         "eprop_update",
+        "weight_send",
+        "weight",
     ),
     _whole(0, 10**6),
 )

@@ -19,6 +19,7 @@ from chipsim.mesh.spinnaker_setup import (
     new_log,
     paths_of,
     times_of,
+    with_room_for_dumps,
 )
 from chipsim.mesh.spinnaker_tables import KeyRoutes
 
@@ -50,6 +51,7 @@ def run_packets(
     order = by_cycle(inject, np.empty(key.size, np.int32), np.empty(key.size, np.int32))
     no_log = new_log(0)
     state = empty_state(times, chips, key.size)
+    state = with_room_for_dumps(times, state, int(routes.deliveries[key].sum()))
     run(times, paths, state, counts, no_log, inject, key, order, 1 << 62)
     wrong = np.flatnonzero(counts.delivered + counts.lost != routes.deliveries[key])
     if wrong.size:
@@ -57,14 +59,18 @@ def run_packets(
             f"spinnaker: packet {wrong[0]} was delivered {counts.delivered[wrong[0]]} times and "
             f"lost {counts.lost[wrong[0]]}, {routes.deliveries[key[wrong[0]]]} were due"
         )
-    links = (
-        counts.link_packets, counts.payload_packets, counts.emergencies, counts.drops,
-        counts.waits, counts.waiting_cycles,
-    )  # fmt: skip
     return MachineResults(
         counts.delivered,
         counts.arrival_sum,
         counts.last_arrival,
         counts.lost,
-        *(by_chip_and_link(table) for table in links),
+        by_chip_and_link(counts.link_packets),
+        by_chip_and_link(counts.payload_packets),
+        by_chip_and_link(counts.emergencies),
+        by_chip_and_link(counts.drops),
+        by_chip_and_link(counts.waits),
+        by_chip_and_link(counts.waiting_cycles),
+        counts.reinjected,
+        counts.overflows,
+        counts.crowded,
     )

@@ -27,6 +27,7 @@ from chipsim.mesh.spinnaker_setup import (
     new_log,
     paths_of,
     times_of,
+    with_room_for_dumps,
 )
 from chipsim.mesh.spinnaker_tables import CORES, LINKS, KeyRoutes
 
@@ -107,7 +108,8 @@ class Flight:
     """A machine with packets on their way.
 
     ``link_packets``, ``payload_packets``, ``emergencies``, ``drops``, ``waits`` and
-    ``waiting_cycles`` (int64, (chips, 6)) are as in
+    ``waiting_cycles`` (int64, (chips, 6)) and ``reinjected``, ``overflows`` and ``crowded``
+    (int64, (chips,)) are as in
     `chipsim.mesh.spinnaker_layout.MachineResults`, of all that happened so far.
     """
 
@@ -140,6 +142,8 @@ class Flight:
         self.drops = by_chip_and_link(self._counts.drops)
         self.waits = by_chip_and_link(self._counts.waits)
         self.waiting_cycles = by_chip_and_link(self._counts.waiting_cycles)
+        self.reinjected = self._counts.reinjected
+        self.overflows, self.crowded = self._counts.overflows, self._counts.crowded
 
     def restart(self) -> None:
         """Go back to cycle 0 with routers at rest; what was counted stays.
@@ -167,8 +171,9 @@ class Flight:
             cycles - self._until, np.empty(pending.size, np.int32), np.empty(pending.size, np.int32)
         )
         order = pending[rank]
-        visits = int(self._packets.due.sum()) + 1
-        log = new_log(visits)
+        due = int(self._packets.due.sum())
+        self._state = with_room_for_dumps(self._times, self._state, due)
+        log = new_log(due + 1)
         queued = run(
             self._times, self._paths, self._state, self._counts, log,
             self._packets.inject, self._packets.key, order, until,

@@ -13,11 +13,14 @@ import numpy as np
 from chipsim.kernels.compiled import compiled, inlined
 from chipsim.kernels.integers import lowest_bit
 from chipsim.mesh.fabric import Int32, Int64
+from chipsim.mesh.spinnaker_monitor import attend, dump, end_round, sent_again
 from chipsim.mesh.spinnaker_places import current, input_at, look_at, node_by
 from chipsim.mesh.spinnaker_records import (
+    AGAIN_FIRST,
     BUSY,
     CLOCK,
     CORE_BITS,
+    DUMP_WORDS,
     EMPTY_FOR,
     FILLED,
     FREE,
@@ -25,7 +28,11 @@ from chipsim.mesh.spinnaker_records import (
     FROM_CORE,
     HELD,
     IDLE,
+    INPUTS,
     LINKS,
+    LINKS_LEFT,
+    MONITOR,
+    MONITOR_WORDS,
     PACKET_SHIFT,
     PENDING,
     QUEUE_FIRST,
@@ -75,21 +82,25 @@ def take(
     desk = chip * times.stride
     filled = int(state.chips[U(desk + FILLED)])
     turn = int(state.chips[U(desk + TURN)])
-    rest = ((filled | (filled << 7)) >> turn) & 127
+    rest = ((filled | (filled << INPUTS)) >> turn) & ((1 << INPUTS) - 1)
     while rest:
         port = turn + lowest_bit(rest)
         rest &= rest - 1
-        if port > LINKS:
-            port -= LINKS + 1
-        if port != FROM_CORE:
+        if port >= INPUTS:
+            port -= INPUTS
+        if port < LINKS:
             place = input_at(times, chip * 8 + port)
             first = int(state.chips[U(place + HELD)]) >> 16
             if state.chips[U(place + SLOTS + 2 * first + 1)] > t:
                 continue
-        state.chips[U(desk + TURN)] = port + 1 if port < LINKS else 0
+        state.chips[U(desk + TURN)] = (port + 1) & (INPUTS - 1)
         state.chips[U(desk + BUSY)] = port
         state.chips[U(desk + SINCE)] = t
         copy = current(times, paths, state, key, chip, port)
+        if port == MONITOR:
+            entry = int(state.monitors[U(chip * MONITOR_WORDS + AGAIN_FIRST)])
+            state.chips[U(desk + PENDING)] = state.dumps[U(entry * DUMP_WORDS + LINKS_LEFT)]
+            return True
         if copy & 7 != FREE:
             state.chips[U(desk + PENDING)] = 1 << (copy & 7)
             return True
@@ -167,6 +178,8 @@ def finish(times: Times, paths: Paths, state: State, t: int, chip: int) -> None:
         state.chips[U(desk + QUEUE_FIRST)] = following
         if following < 0:
             state.chips[U(desk + FILLED)] ^= 1 << FROM_CORE
+    elif port == MONITOR:
+        sent_again(times, state, chip)
     else:
         place = input_at(times, chip * 8 + port)
         word = int(state.chips[U(place + HELD)])
@@ -217,6 +230,8 @@ def wait_on(
     limit = times.wait1 + times.wait2
     rest = int(state.chips[U(chip * times.stride + PENDING)])
     if t - since < limit:
+        if times.reinject_queue:
+            end_round(times, state, t, chip)
         next_stage = times.wait1 if t - since < times.wait1 else limit
         look_at(times, state, min(since + next_stage, t + times.wheel_mask), chip)
         while rest:
@@ -225,13 +240,12 @@ def wait_on(
             if until > 0:
                 look_at(times, state, until, chip)
         return
-    packet = copy >> PACKET_SHIFT
+    dump(times, paths, state, counts, t, chip, copy, rest)
     while rest:
         link = lowest_bit(rest)
         rest &= rest - 1
         note_wait(counts, chip * 8 + link, t - since)
         counts.drops[U(chip * 8 + link)] += 1
-        counts.lost[packet] += paths.behind[U(node_by(paths, copy, link))]
     finish(times, paths, state, t, chip)
 
 
@@ -242,6 +256,8 @@ def look(
 ) -> None:  # fmt: skip
     """Let one router act in cycle ``t``."""
     desk = chip * times.stride
+    if times.reinject_queue:
+        attend(times, paths, state, counts, t, chip)
     idle = state.chips[U(desk + BUSY)] == IDLE
     if idle and not take(times, paths, state, counts, log, key, t, chip):
         return
@@ -297,6 +313,8 @@ def run(
                 break
             t = max(t, int(inject[order[queued]]))
             if t >= until:
+                # The next call may bring earlier ones.
+                t = until
                 break
         idle += 1
         while queued < order.size and inject[order[queued]] == t:

@@ -7,10 +7,15 @@ import numpy as np
 from chipsim.kernels.compiled import inlined
 from chipsim.mesh.fabric import Int32
 from chipsim.mesh.spinnaker_records import (
+    AGAIN_FIRST,
+    COPY,
     DESK,
+    DUMP_WORDS,
     FREE,
     FROM_CORE,
     HELD,
+    MONITOR,
+    MONITOR_WORDS,
     PACKET_SHIFT,
     QUEUE_FIRST,
     SLOTS,
@@ -42,6 +47,9 @@ def current(times: Times, paths: Paths, state: State, key: Int32, chip: int, por
     if port == FROM_CORE:
         packet = int(state.chips[U(chip * times.stride + QUEUE_FIRST)])
         return (packet << PACKET_SHIFT) | (int(paths.root[key[packet]]) << 3) | FREE
+    if port == MONITOR:
+        entry = int(state.monitors[U(chip * MONITOR_WORDS + AGAIN_FIRST)])
+        return int(state.dumps[U(entry * DUMP_WORDS + COPY)])
     place = input_at(times, chip * 8 + port)
     first = int(state.chips[U(place + HELD)]) >> 16
     return int(state.chips[U(place + SLOTS + 2 * first)])

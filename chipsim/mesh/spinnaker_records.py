@@ -11,7 +11,9 @@ from chipsim.mesh.spinnaker_tables import Words
 
 U = np.uint64
 LINKS = 6
-FROM_CORE = 6
+FROM_CORE, MONITOR = 6, 7
+"""Inputs of a router beside its links: its cores' queue, and what the monitor core sends again."""
+INPUTS = 8
 IDLE = -1
 FREE = 7
 """Stands for "no forced link"."""
@@ -29,15 +31,24 @@ the node (`chipsim.mesh.spinnaker_tables.KeyRoutes`) is of the chip it comes to 
 CORE_BITS = (1 << 18) - 1
 WIDE_SHIFT = 24
 """Bit of a node's route in `Paths` that says that its packets carry a payload."""
-CLOCK, EMPTY_FOR = range(2)
-"""Words of `State.clock`: the next cycle to do, and for how many cycles nothing has happened."""
+CLOCK, EMPTY_FOR, FREE_DUMP = range(3)
+"""Words of `State.clock`: the next cycle to do, for how many cycles nothing has happened, the first
+free entry of `State.dumps`."""
+MONITOR_WORDS = 8
+DUMPED, DUE, AGAIN_FIRST, AGAIN_LAST, AGAIN_HELD = range(5)
+"""Words of a chip in `State.monitors`: the entry in the router's registers, and when the monitor
+has emptied them; first and last entry of what is to be sent again, and how many there are."""
+DUMP_WORDS = 4
+LATER, COPY, LINKS_LEFT = range(3)
+"""Words of an entry of `State.dumps`: the one after it, the copy, the links that refused it."""
+NOBODY = -1
 
 
 class Times(NamedTuple):
     """Numbers of the machine and of the kernel's layout.
 
     ``stride`` words a chip, ``record`` an input; ``words`` and ``summary_words`` a slot of the
-    wheel and of its non-zero words.
+    wheel and of its non-zero words.  ``reinject_queue`` is 0 without re-injection.
     """
 
     hop: int
@@ -47,6 +58,9 @@ class Times(NamedTuple):
     core: int
     wait1: int
     wait2: int
+    reinject_queue: int
+    reinject_cycles: int
+    reinject_interval: int
     buffer: int
     ring: int
     wheel_mask: int
@@ -73,7 +87,8 @@ class Paths(NamedTuple):
 class State(NamedTuple):
     """What changes: the chips, the wheel and its summary, the packet after each in its queue.
 
-    ``clock`` holds what `run` goes on from when it is called again.
+    ``clock`` holds what `run` goes on from when it is called again.  ``monitors`` and ``dumps`` are
+    those of re-injection (`chipsim.mesh.spinnaker_monitor`), of no size without it.
     """
 
     clock: Int64
@@ -81,6 +96,8 @@ class State(NamedTuple):
     look: Int64
     summary: Int64
     following: Int32
+    monitors: Int64
+    dumps: Int64
 
 
 class Counts(NamedTuple):
@@ -96,6 +113,9 @@ class Counts(NamedTuple):
     drops: Int64
     waits: Int64
     waiting_cycles: Int64
+    reinjected: Int64
+    overflows: Int64
+    crowded: Int64
 
 
 class Log(NamedTuple):

@@ -17,6 +17,16 @@ routers act in the second.
 - A packet sent in cycle t can be taken at the next chip in t + hop_cycles; a buffer slot freed
   in t can be used in t + credit_cycles.  The next packet is taken in the cycle after.
 - Packets with a **payload** keep a link busy for ``payload_interval`` cycles instead.
+
+Without re-injection a dropped copy is lost.  With it (`Reinjection`) each chip has a **monitor**:
+
+- A dropped packet goes into the router's **registers**, which hold one: what is dropped while they
+  are taken is lost (``overflows``).  ``cycles`` later the monitor has taken it out, into a
+  **queue**; if that is full it is lost as well (``crowded``).
+- In every cycle that is a multiple of ``interval`` the monitor looks into its queue.  Unless the
+  router waits for a link it hands it one packet after the other, as an eighth input, until the
+  queue is empty or the router has to wait.  Such a packet is for the links that refused it, and
+  waits and may be dropped like others.
 """
 
 from __future__ import annotations
@@ -31,20 +41,26 @@ import simpy
 from numpy.typing import NDArray
 
 from chipsim.mesh.fabric import Int32, Int64
-from chipsim.mesh.spinnaker_layout import Machine, MachineResults
+from chipsim.mesh.spinnaker_layout import Machine, MachineResults, Reinjection
 from chipsim.mesh.spinnaker_tables import CORES, FROM_CORE, LINKS, KeyRoutes
 
 Process = Generator[simpy.Event, Any, None]
 HALF = 0.5
+MONITOR = FROM_CORE + 1
+INPUTS = MONITOR + 1
 
 
 @dataclass
 class Copy:
-    """A packet in a buffer: as if from input ``came``; ``forced`` link if on an emergency route."""
+    """A packet in a buffer: as if from input ``came``; ``forced`` link if on an emergency route.
+
+    ``only`` for some links if the monitor sends it again.
+    """
 
     packet: int
     came: int
     forced: int | None = None
+    only: frozenset[int] | None = None
 
 
 class Router:
@@ -53,7 +69,9 @@ class Router:
     def __init__(self, model: MachineModel, chip: int) -> None:
         self.model = model
         self.chip = chip
-        self.inputs: list[deque[Copy]] = [deque() for _ in range(LINKS + 1)]
+        self.inputs: list[deque[Copy]] = [deque() for _ in range(INPUTS)]
+        self.registers: Copy | None = None
+        self.blocked = self.in_round = False
         self.next_input = 0
         machine = model.machine
         self.credits = [machine.buffer_packets] * LINKS
@@ -64,20 +82,27 @@ class Router:
     def receive(self, copy: Copy, port: int) -> None:
         """Take a copy into an input buffer, or a core's packet into the queue."""
         self.inputs[port].append(copy)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let a router that has nothing to do look at its inputs."""
         self.copy_came.succeed()
         self.copy_came = self.model.environment.event()
+
+    def ready(self) -> list[int]:
+        """Return the inputs that have something for the router."""
+        rounds = LINKS + 1 + self.in_round
+        return [port for port in range(rounds) if self.inputs[port]]
 
     def run(self) -> Process:
         """Take packets one after the other."""
         environment = self.model.environment
         while True:
-            if not any(self.inputs):
+            if not self.ready():
                 yield self.copy_came
             yield environment.timeout(HALF)
-            ports = range(LINKS + 1)
-            waiting = [port for port in ports if self.inputs[port]]
-            port = min(waiting, key=lambda p: (p - self.next_input) % (LINKS + 1))
-            self.next_input = (port + 1) % (LINKS + 1)
+            port = min(self.ready(), key=lambda p: (p - self.next_input) % INPUTS)
+            self.next_input = (port + 1) % INPUTS
             yield environment.process(self.handle(port))
             yield environment.timeout(HALF)
 
@@ -85,7 +110,9 @@ class Router:
         """Send the first packet of an input to all it is for, waiting where links refuse."""
         environment, machine = self.model.environment, self.model.machine
         copy = self.inputs[port][0]
-        if copy.forced is not None:
+        if copy.only is not None:
+            pending = set(copy.only)
+        elif copy.forced is not None:
             pending = {copy.forced}
         else:
             route = self.model.route(copy.packet, self.chip)
@@ -113,12 +140,63 @@ class Router:
             if waited >= machine.wait1 + machine.wait2:
                 for link in pending:
                     self.model.wait(self.chip, link, waited)
-                    self.model.drop(copy.packet, self.chip, link)
+                self.drop(copy, frozenset(pending))
                 break
+            self.block()
             yield environment.timeout(1)
+        self.blocked = False
         self.inputs[port].popleft()
-        if port != FROM_CORE:
+        self.in_round = self.in_round and bool(self.inputs[MONITOR])
+        if port < LINKS:
             environment.process(self.model.return_credit(self.chip, port))
+
+    def drop(self, copy: Copy, links: frozenset[int]) -> None:
+        """Drop the copies for ``links``, into the registers if there are any and they are free."""
+        model = self.model
+        for link in links:
+            model.drops[self.chip, link] += 1
+        if model.machine.reinjection is None:
+            model.lose(copy.packet, self.chip, links)
+        elif self.registers is not None:
+            model.lose(copy.packet, self.chip, links)
+            model.overflows[self.chip] += len(links)
+        else:
+            self.registers = Copy(copy.packet, copy.came, copy.forced, links)
+            model.environment.process(self.empty_registers(model.machine.reinjection))
+
+    def empty_registers(self, monitor: Reinjection) -> Process:
+        """Let the monitor take a dropped packet into its queue, and send it in its next round."""
+        environment = self.model.environment
+        yield environment.timeout(monitor.cycles - HALF)
+        copy, self.registers = self.registers, None
+        assert copy is not None
+        assert copy.only is not None
+        if len(self.inputs[MONITOR]) == monitor.queue:
+            self.model.lose(copy.packet, self.chip, copy.only)
+            self.model.crowded[self.chip] += len(copy.only)
+            return
+        self.model.reinjected[self.chip] += len(copy.only)
+        self.inputs[MONITOR].append(copy)
+        if len(self.inputs[MONITOR]) == 1:
+            environment.process(self.next_round(monitor))
+
+    def next_round(self, monitor: Reinjection) -> Process:
+        """Let the monitor begin to send, in the next round that finds the router not waiting."""
+        environment = self.model.environment
+        yield environment.timeout(-environment.now % monitor.interval)
+        while self.blocked:
+            yield environment.timeout(monitor.interval)
+        if self.inputs[MONITOR]:
+            self.in_round = True
+            self.wake()
+
+    def block(self) -> None:
+        """Note that a link is waited for; the monitor then sends no more in this round."""
+        self.blocked = True
+        monitor = self.model.machine.reinjection
+        if self.in_round and monitor is not None:
+            self.in_round = False
+            self.model.environment.process(self.next_round(monitor))
 
     def accepts(self, link: int) -> bool:
         """Tell whether a link takes a packet now."""
@@ -175,6 +253,7 @@ class MachineModel:
         self.drops = np.zeros((chips, LINKS), dtype=np.int64)
         self.waits = np.zeros((chips, LINKS), dtype=np.int64)
         self.waiting_cycles = np.zeros((chips, LINKS), dtype=np.int64)
+        self.reinjected, self.overflows, self.crowded = np.zeros((3, chips), dtype=np.int64)
         self.lost: list[int] = []
         self.visits: list[tuple[int, int, int, int]] = []
         self.node = {
@@ -219,11 +298,11 @@ class MachineModel:
         self.waits[chip, link] += cycles > 0
         self.waiting_cycles[chip, link] += int(cycles)
 
-    def drop(self, packet: int, chip: int, link: int) -> None:
-        """Write down a copy that did not leave, and the deliveries lost with it."""
-        self.drops[chip, link] += 1
-        target = int(self.machine.leads[chip, link]) >> 3
-        self.lost[packet] += int(self.routes.behind[self.node[int(self.key[packet]), target]])
+    def lose(self, packet: int, chip: int, links: frozenset[int]) -> None:
+        """Write down the deliveries lost with copies that will not leave a chip."""
+        for link in links:
+            target = int(self.machine.leads[chip, link]) >> 3
+            self.lost[packet] += int(self.routes.behind[self.node[int(self.key[packet]), target]])
 
     def travel(self, copy: Copy, chip: int, port: int) -> Process:
         """Cross a link and the far router's pipeline."""
@@ -263,4 +342,7 @@ def run_packets(
         model.drops,
         model.waits,
         model.waiting_cycles,
+        model.reinjected,
+        model.overflows,
+        model.crowded,
     )

@@ -8,12 +8,18 @@ from numpy.typing import NDArray
 from chipsim.errors import InputError
 from chipsim.mesh.fabric import Int32, Int64
 from chipsim.mesh.layout import power_of_two
-from chipsim.mesh.spinnaker_layout import Machine
+from chipsim.mesh.spinnaker_layout import Machine, Reinjection
 from chipsim.mesh.spinnaker_records import (
     BUSY,
     DESK,
+    DUMP_WORDS,
+    DUMPED,
     EMPTY_FOR,
+    FREE_DUMP,
     IDLE,
+    LATER,
+    MONITOR_WORDS,
+    NOBODY,
     QUEUE_FIRST,
     SLOTS,
     WIDE_SHIFT,
@@ -31,9 +37,11 @@ LAST_CYCLE = 1 << 40
 
 def times_of(machine: Machine) -> Times:
     """Return the machine's numbers and the layout of the kernel's memory."""
+    again = machine.reinjection or Reinjection(0, 1, 1)
     longest = max(
-        machine.hop_cycles, machine.link_interval, machine.payload_interval, machine.credit_cycles
-    )
+        machine.hop_cycles, machine.link_interval, machine.payload_interval, machine.credit_cycles,
+        again.cycles, again.interval,
+    )  # fmt: skip
     ring = power_of_two(machine.buffer_packets)
     words = -(-len(machine.leads) // 64)
     record = SLOTS + 2 * ring
@@ -45,6 +53,9 @@ def times_of(machine: Machine) -> Times:
         core=machine.core_cycles,
         wait1=machine.wait1,
         wait2=machine.wait2,
+        reinject_queue=again.queue,
+        reinject_cycles=again.cycles,
+        reinject_interval=again.interval,
         buffer=machine.buffer_packets,
         ring=ring,
         wheel_mask=power_of_two(longest + 1) - 1,
@@ -93,15 +104,37 @@ def empty_state(times: Times, chips: int, packets: int) -> State:
     memory[:, BUSY] = IDLE
     memory[:, QUEUE_FIRST] = -1
     cycles = times.wheel_mask + 1
-    clock = np.zeros(2, np.int64)
+    clock = np.zeros(3, np.int64)
     clock[EMPTY_FOR] = cycles
+    clock[FREE_DUMP] = NOBODY
+    monitors = np.zeros((chips if times.reinject_queue else 0, MONITOR_WORDS), np.int64)
+    monitors[:, DUMPED] = NOBODY
     return State(
         clock,
         memory.reshape(-1),
         np.zeros(cycles * times.words, np.int64),
         np.zeros(cycles * times.summary_words, np.int64),
         np.zeros(packets, np.int32),
+        monitors.reshape(-1),
+        np.zeros(0, np.int64),
     )
+
+
+def with_room_for_dumps(times: Times, state: State, due: int) -> State:
+    """Return ``state`` with room for all that may be dropped and not yet sent again at a time.
+
+    Each has one of the ``due`` deliveries behind it that no other has.
+    """
+    chips = state.monitors.size // MONITOR_WORDS
+    size, held = min(chips * (times.reinject_queue + 1), due), state.dumps.size // DUMP_WORDS
+    if size <= held:
+        return state
+    dumps = np.zeros((size, DUMP_WORDS), np.int64)
+    dumps[:held] = state.dumps.reshape(-1, DUMP_WORDS)
+    dumps[held:, LATER] = np.arange(held + 1, size + 1)
+    dumps[-1, LATER] = state.clock[FREE_DUMP]
+    state.clock[FREE_DUMP] = held
+    return state._replace(dumps=dumps.reshape(-1))
 
 
 def empty_counts(chips: int, packets: int) -> Counts:
@@ -109,7 +142,8 @@ def empty_counts(chips: int, packets: int) -> Counts:
     by_packet: list[Int64] = [np.zeros(packets, np.int64) for _ in range(4)]
     by_packet[2][:] = -1
     by_link: list[Int64] = [np.zeros(8 * chips, np.int64) for _ in range(6)]
-    return Counts(*by_packet, *by_link)
+    by_chip: list[Int64] = [np.zeros(chips, np.int64) for _ in range(3)]
+    return Counts(*by_packet, *by_link, *by_chip)
 
 
 def new_log(room: int) -> Log:

@@ -12,7 +12,7 @@ from chipsim.job import Choices
 from chipsim.learning_cost.cost import METHODS, WEIGHTS_EVERY, Method
 from chipsim.mapping.place.placers import PLACERS
 from chipsim.network import PlasticityMode
-from chipsim.simulate.tick.runner import MeshKind
+from chipsim.simulate.tick.loop import MeshKind
 from chipsim.study.model import Settings, SyntheticHP
 from chipsim.study.synthetic import HIGHEST_RATE, MOST_HIDDEN
 from chipsim.yaml_tree import MapNode, Node, describe, shown

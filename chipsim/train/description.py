@@ -11,8 +11,9 @@ import yaml
 
 from chipsim.train.data import CLASSES
 from chipsim.train.files import write_bytes
+from chipsim.train.hp import Layer
 from chipsim.train.net import KERNEL, POOL, Net
-from chipsim.train.save import CONVOLUTION_KEYS, KEYS, POOL_KEY
+from chipsim.train.save import CONVOLUTION_KEYS, KEYS, POOL_KEY, TRACE_KEY
 from chipsim.train.settings import Dynamics
 
 Entry = dict[str, Any]
@@ -21,17 +22,15 @@ Entry = dict[str, Any]
 def save_image_network(path: Path, net: Net, dynamics: Dynamics, trace: Path | None) -> None:
     """Write the description of the image network in the checkpoint ``path.stem``.
 
-    The readout is that of the training.
+    The readout is that of the training.  A layer without plasticity is described without.
     """
     populations, projections = _convolutions(net, dynamics)
     image: Entry = {"name": "image", "size": net.pixels, "model": "input", "kind": "graded"}
     last = populations[-1]["name"] if populations else "image"
-    fully: list[Entry] = [
-        _projection(1, last, "hidden") | plastic(1, dynamics, stored_trace="hebb1"),
-        _projection(2, "hidden", "output"),
+    fully = [
+        _fully_connected(1, last, "hidden", net.hidden, dynamics),
+        _fully_connected(2, "hidden", "output", net.output, dynamics.of_output()),
     ]
-    if dynamics.plastic == "both":
-        fully[1] |= plastic(2, dynamics, stored_trace="hebb2")
     description = {
         "model": path.stem,
         "steps": dynamics.steps,
@@ -88,14 +87,19 @@ def plastic(number: int, dynamics: Dynamics, **more: str) -> Entry:
     return {"attenuation_tau": dynamics.tau, "plasticity": rule | more}
 
 
-def _projection(number: int, source: str, target: str) -> Entry:
-    return {
+def _fully_connected(
+    number: int, source: str, target: str, layer: Layer, dynamics: Dynamics
+) -> Entry:
+    entry: Entry = {
         "name": f"fc{number}",
         "source": source,
         "target": target,
         "weight": KEYS["weight"].format(number),
         "bias": KEYS["bias"].format(number),
     }
+    if not layer.silent:
+        return entry | plastic(number, dynamics, stored_trace=TRACE_KEY.format(number))
+    return entry if dynamics.tau is None else entry | {"attenuation_tau": dynamics.tau}
 
 
 def _convolutions(net: Net, dynamics: Dynamics) -> tuple[list[Entry], list[Entry]]:
@@ -124,10 +128,11 @@ def _convolutions(net: Net, dynamics: Dynamics) -> tuple[list[Entry], list[Entry
         shapes = {"source_shape": [*shape], "target_shape": [*maps]}
         projections += [
             {"name": spikes, "source": source, "target": spikes, **keys,
-             "convolution": {**shapes, "padding": KERNEL // 2}},
+             "convolution": {**shapes, "padding": KERNEL // 2, "channels_last": True}},
             {"name": averages, "source": spikes, "target": averages,
              "weight": POOL_KEY.format(number),
-             "convolution": {"source_shape": [*maps], "target_shape": [*halved], "stride": POOL}},
+             "convolution": {"source_shape": [*maps], "target_shape": [*halved], "stride": POOL,
+                             "channels_last": True}},
         ]  # fmt: skip
         source, shape = averages, halved
     return populations, projections

@@ -100,8 +100,9 @@ def forward(net: Net, image: Tensor, dynamics: Dynamics) -> NetRun:
 def convolved(convolutions: tuple[Convolution, ...], image: Tensor, dynamics: Dynamics) -> Tensor:
     """Return the averaged spikes ``(samples, steps, n_pre)`` of the last convolution's maps.
 
-    ``image`` is ``(samples, pixels)``, square.  Neuron ``(c, y, x)`` of a map is number
-    ``(c * height + y) * width + x``, as in `chipsim.connectivity.Convolution`.
+    ``image`` is ``(samples, pixels)``, square.  Neuron ``(c, y, x)`` is number ``(y * width + x) *
+    channels + c`` (channels last), so that neighbours see the same window: a crossbar core holds
+    neighbours, and of their source only what they see.
     """
     side = math.isqrt(image.shape[1])
     maps = image.reshape(1, len(image), 1, side, side)
@@ -112,7 +113,7 @@ def convolved(convolutions: tuple[Convolution, ...], image: Tensor, dynamics: Dy
         spikes = lif_spikes(currents.reshape(*maps.shape[:2], *currents.shape[1:]), dynamics)
         pooled = torch.nn.functional.avg_pool2d(spikes.flatten(0, 1), POOL)
         maps = pooled.reshape(*spikes.shape[:2], *pooled.shape[1:])
-    return maps.flatten(2).transpose(0, 1)
+    return maps.movedim(2, -1).flatten(2).transpose(0, 1)
 
 
 def rated(layer: Layer, dynamics: Dynamics) -> Layer:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from chipsim.errors import InputError
 from chipsim.train.hp import Layer
 from chipsim.train.net import Convolution, Net
-from chipsim.train.save import CONVOLUTION_KEYS, KEYS
+from chipsim.train.save import CONVOLUTION_KEYS, KEYS, TRACE_KEY, WEIGHT_KEYS
 from chipsim.train.settings import Dynamics, Settings
 from chipsim.train.shared import Traces
 from chipsim.train.state import CPU
@@ -50,8 +51,8 @@ def read(path: Path, device: torch.device = CPU) -> Trained:
             Convolution(**{name: state[key.format(n)] for name, key in CONVOLUTION_KEYS.items()})
             for n in range(1, len(settings.channels) + 1)
         ]
-        net = Net(tuple(convolutions), _layer(state, 1), _layer(state, 2))
-        traces = (state["hebb1"], state["hebb2"])
+        (hidden, first), (output, second) = (_layer(state, number) for number in (1, 2))
+        net, traces = Net(tuple(convolutions), hidden, output), (first, second)
     except KeyError as error:
         raise InputError(
             f"{path}: has no tensor {error}; needed are those that `chipsim train hp` writes"
@@ -59,8 +60,19 @@ def read(path: Path, device: torch.device = CPU) -> Trained:
     return Trained(net, traces, dynamics, settings)
 
 
-def _layer(state: dict[str, Any], number: int) -> Layer:
-    return Layer(**{item.name: state[KEYS[item.name].format(number)] for item in fields(Layer)})
+def _layer(state: dict[str, Any], number: int) -> tuple[Layer, Tensor]:
+    """Return layer ``number`` and its stored trace; KeyError if a tensor is missing.
+
+    Where there are none of the local rule, the layer is not plastic.
+    """
+    rule_keys = [key.format(number) for key in (*KEYS.values(), TRACE_KEY)][len(WEIGHT_KEYS) :]
+    if not any(key in state for key in rule_keys):
+        weight, bias = (state[key.format(number)] for key in WEIGHT_KEYS.values())
+        n_post, n_pre = weight.shape
+        alpha, beta, eta = (weight.new_zeros(size) for size in (1, n_pre, n_post))
+        return Layer(weight, bias, alpha, beta, eta), weight.new_zeros(n_pre, n_post)
+    layer = Layer(**{item.name: state[KEYS[item.name].format(number)] for item in fields(Layer)})
+    return layer, state[TRACE_KEY.format(number)]
 
 
 def _read_state(path: Path, device: torch.device) -> dict[str, Any]:

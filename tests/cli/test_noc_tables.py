@@ -90,6 +90,11 @@ def test_a_busy_link_drops_or_goes_around(
     packets = json.loads(capsys.readouterr().out)["packets"]
     assert (packets["dropped_copies"], packets["deliveries"]) == (0, 200)
     assert packets["emergencies_by_link"][0]["packets"] > 50
+    assert run(*words, *times, "--chip", "spinnaker1") == 0
+    again = json.loads(capsys.readouterr().out)["packets"]
+    lost = again["lost_at_full_registers"] + again["lost_at_full_queues"]
+    assert again["dropped_copies"] == again["reinjected_copies"] + lost
+    assert again["reinjected_copies"] > 0
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chipsim.kernels.processor import layout
 from chipsim.kernels.processor.ideal import Lesson, Outcome, Samples, new_tutors, run_ideal
+from chipsim.kernels.processor.update import update
 from chipsim.quantise.processor.learning import schedule
 from chipsim.quantise.processor.quantise import quantise_for_processor
 from tests import naive_processor
@@ -117,6 +118,27 @@ def test_learning_in_batches_equals_its_twin(rounding, seed):
     plain = run.twin()
     run.assert_equal(plain)
     run.assert_same_learning(plain)
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_changes_below_a_step_move_weights_in_the_mean(rounding):
+    """A change of a quarter of a step, 200 times: 50 steps, whatever rounds the products."""
+    network = cases.learning_network(np.random.default_rng(10))
+    network = replace(network, learning=replace(network.learning, optimiser="sgd"))
+    run = Run(network, rounding, np.random.default_rng(10), learns=False)
+    program, learning = run.program, run.learning
+    shift = program.populations[learning.learners[layout.LAYER]["population"]]["shift"]
+    program.weight[:] = 0
+    rate = 2 ** int(25 - learning.constants[0]["gradient_shift"] + shift)
+    for tick in range(200):
+        run.plastic.gradient[:] = 2**20
+        update(program, run.state, learning, run.plastic, run.tutors.cores[0], tick, rate)
+    moved = program.weight.view(np.int16)
+    moved = moved[moved != 0]
+    assert len(moved) > 20
+    # A weight's count is binomial: 50 +- 6.
+    assert moved.mean() == pytest.approx(-50, abs=24 / np.sqrt(len(moved)))
+    assert np.abs(moved + 50).max() < 40
 
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chipsim.errors import InputError
 from chipsim.mesh import dimension_order, spinnaker, spinnaker_reference, topology
-from chipsim.mesh.spinnaker_layout import make_machine, wait_cycles
+from chipsim.mesh.spinnaker_layout import Reinjection, make_machine, wait_cycles
 from chipsim.mesh.spinnaker_tables import (
     BROKEN_LINK,
     LOOP,
@@ -32,7 +32,12 @@ FIELDS = (
     "drops",
     "waits",
     "waiting_cycles",
+    "reinjected",
+    "overflows",
+    "crowded",
 )
+
+REINJECTION = (st.sampled_from([1, 3, 50]), st.sampled_from([1, 7, 60]), st.integers(1, 90))
 
 
 def tables(chips, entries):
@@ -76,6 +81,7 @@ def scenarios(draw):
         wait1=wait1,
         wait2=draw(st.sampled_from([0, 1, 30])),
         payload_interval=draw(st.integers(1, 40)),
+        reinjection=draw(st.none() | st.builds(Reinjection, *REINJECTION)),
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     keys = draw(st.integers(1, 10))
@@ -161,6 +167,31 @@ def test_the_emergency_route_saves_what_would_be_dropped():
     assert result.link_packets[9 + 1, 5] == result.emergencies.sum()
 
 
+def test_what_is_dropped_is_sent_again():
+    inject = np.arange(200) // 2 * 20
+    key = np.arange(200, dtype=np.int32) % 2
+    machine, routes = line({"wait1": 5})
+    dropped = spinnaker.run_packets(machine, routes, inject, key)
+    assert dropped.reinjected.sum() == 0
+    machine, routes = line({"wait1": 5, "reinjection": Reinjection(4095, 5, 1)})
+    saved = spinnaker.run_packets(machine, routes, inject, key)
+    assert saved.delivered.sum() == 200
+    assert saved.reinjected[1] == saved.drops.sum() > 50
+
+
+def test_the_registers_hold_one_packet_and_the_queue_so_many():
+    inject = np.arange(200) // 2 * 20
+    key = np.arange(200, dtype=np.int32) % 2
+    machine, routes = line({"wait1": 5, "reinjection": Reinjection(4095, 100, 1)})
+    slow = spinnaker.run_packets(machine, routes, inject, key)
+    assert slow.lost.sum() == slow.overflows[1] > 20
+    assert slow.drops.sum() == slow.reinjected.sum() + slow.overflows.sum()
+    machine, routes = line({"wait1": 5, "reinjection": Reinjection(2, 1, 1000)})
+    seldom = spinnaker.run_packets(machine, routes, inject, key)
+    assert seldom.lost.sum() == seldom.crowded[1] > 20
+    assert seldom.drops.sum() == seldom.reinjected.sum() + seldom.crowded.sum()
+
+
 def test_broken_tables_are_told_apart():
     topo = topology.triangular(3, 3)
     leads = topo.leads.copy()
@@ -200,6 +231,11 @@ def test_wait_codes():
 def test_values_out_of_range_are_refused(name):
     with pytest.raises(InputError, match=name):
         line({name: -1})
+
+
+def test_a_monitor_without_a_queue_is_refused():
+    with pytest.raises(InputError, match=r"reinjection\.queue"):
+        line({"reinjection": Reinjection(0, 1, 1)})
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real tables are not here")

@@ -65,9 +65,13 @@ def test_learning_weights_are_signed_and_have_room():
     processor = quantised(network)
     for name in ("hidden", "readout"):
         population = processor.population(name)
-        largest = max(np.abs(p.weight).max() for p in network.incoming(name))
+        rows = [rows_of(p, network.population(p.source).size, population.size)
+                for p in network.incoming(name)]  # fmt: skip
         assert population.types == 1
-        assert 2.0 ** population.shifts[0] >= shifts.GROWTH * largest
+        # Of sums as of weights: a readout's grow most, as its weights come to agree.
+        covered = 2.0 ** population.shifts[0] / shifts.GROWTH
+        assert shifts.expected_sum(rows, population.size, 0) <= covered
+        assert max(np.abs(p.weight).max() for p in network.incoming(name)) <= covered
     made = processor.projections[0]
     step = resolution(processor.population("hidden").shifts[0])
     values = made.weight.view(np.int16).astype(np.float64) * step

@@ -75,7 +75,7 @@ def test_the_energy_is_the_published_formula(results: TickResults) -> None:
 
 
 def test_texts_say_what_was_missed() -> None:
-    results = run(*CONGESTED, "tick=20 us")
+    results = run(*CONGESTED, "tick=20 us", "core.priority=timer")
     summary = summarise(results)
     text = summary_text(summary)
     assert "REAL TIME: NO" in text

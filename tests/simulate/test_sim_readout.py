@@ -16,7 +16,7 @@ from chipsim.report.processor.summary import summarise as summarise_ticks
 from chipsim.report.summary import summarise
 from chipsim.report.terminal import summary_text
 from chipsim.simulate.samples import Answers, classes, decision_steps
-from chipsim.simulate.tick.runner import MeshKind
+from chipsim.simulate.tick.loop import MeshKind
 from tests.conftest import random_network
 from tests.simulate.tick.networks import chip_with, recurrent, spikes
 from tests.simulate.tiny import random_trace, relay, simulated, spike_trace, tiny_chip

@@ -73,7 +73,7 @@ def test_forward_equals_plain_equations(letter):
         maps = np.tile(image[sample].astype(float).reshape(1, 1, SIDE, SIDE), (5, 1, 1, 1))
         for convolution in made.convolutions:
             maps = plain_convolved(convolution, maps, dynamics)
-        arriving = maps.reshape(1, 5, -1)
+        arriving = maps.transpose(0, 2, 3, 1).reshape(1, 5, -1)  # channels last
         np.testing.assert_allclose(run.arriving[sample].numpy(), arriving[0], atol=1e-12)
         spikes, _, u, _ = run_variant(*parts[0], arriving, dynamics)
         assert np.array_equal(run.hidden.spikes[sample].numpy(), spikes[0])

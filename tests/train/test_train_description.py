@@ -32,11 +32,22 @@ def answers_of(out):
 
 
 @pytest.mark.parametrize(
-    ("variant", "channels"), [("A", ()), ("A", (4,)), ("B", ()), ("B", (4,)), ("C", (4,))]
+    ("variant", "channels", "rule"),
+    [
+        ("A", (), "hp"),
+        ("A", (), "gp"),
+        ("A", (4,), "hp"),
+        ("B", (), "hp"),
+        ("B", (4,), "hp"),
+        ("C", (4,), "hp"),
+        ("C", (4,), "gp"),
+    ],
 )
-def test_image_network(tmp_path, variant, channels):
+def test_image_network(tmp_path, variant, channels, rule):
     data = write_set(tmp_path / "data", train=100, test=30)
-    settings = Settings(channels=channels, hidden=16, batch=20, epochs=2, weight_rate=1e-2)
+    settings = Settings(
+        channels=channels, hidden=16, batch=20, epochs=2, weight_rate=1e-2, rule=rule
+    )
     job = Job(data, tmp_path / "net.pt", tmp_path / "t.npz", settings, VARIANTS[variant])
     train_hp(job, lambda line: None)
     back = trained.read(job.out)
@@ -45,7 +56,8 @@ def test_image_network(tmp_path, variant, channels):
         run = forward(back.net, shown, back.dynamics)
     network, answers = answers_of(job.out)
     assert sum(isinstance(p.model, Graded) for p in network.populations) == len(channels)
-    assert [p.plasticity is not None for p in network.projections[-2:]] == [True, variant == "A"]
+    plastic = [p.plasticity is not None for p in network.projections[-2:]]
+    assert plastic == [rule == "hp", rule == "hp" and variant == "A"]
     spikes = run.hidden.spikes.numpy()
     assert spikes.any()
     assert (answers.of("hidden") == spikes).mean() > 0.999

@@ -14,7 +14,7 @@ import numpy as np
 from chipsim.kernels.compiled import inlined
 from chipsim.kernels.integers import mix, stream
 
-NEURON, TRACE, SYNAPSE, UPDATE = 1, 2, 3, 4
+NEURON, TRACE, SYNAPSE, UPDATE, FEEDBACK = 1, 2, 3, 4, 5
 """What a rounding is for: part of its noise's key."""
 
 LOW, HIGH = -(2**31), 2**31 - 1

@@ -169,7 +169,8 @@ class Plastic(NamedTuple):
 
     ``epsilon`` and ``smooth`` (e-bar) are s16.15, ``total`` (sum of e) and ``gradient`` have a
     point of their own (`EPROP`); ``first`` and ``second`` are Adam's.  ``feedback (outputs * n,)``
-    is B in s16.15; ``spikes (n,)`` counts a batch; ``output`` and ``error (outputs,)`` are y and E.
+    is B in s16.15; ``spikes (n,)`` counts a batch; ``output`` and ``error (outputs,)`` are y and E;
+    ``updated (1,)`` is the tick of the last update.
     """
 
     epsilon: NDArray[np.int32]
@@ -182,6 +183,7 @@ class Plastic(NamedTuple):
     spikes: NDArray[np.int64]
     output: NDArray[np.int32]
     error: NDArray[np.int32]
+    updated: NDArray[np.int64]
 
 
 class Traces(NamedTuple):
@@ -280,6 +282,7 @@ def new_plastic(learning: Learning, feedback: NDArray[np.int32]) -> Plastic:
         spikes=np.zeros(int(learning.learners["size"][:1].sum()), np.int64),
         output=np.zeros(outputs, np.int32),
         error=np.zeros(outputs, np.int32),
+        updated=np.zeros(1, np.int64),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from chipsim.kernels.compiled import inlined
 from chipsim.kernels.processor.arithmetic import (
+    FEEDBACK,
     UPDATE,
     key,
     noise,
@@ -21,16 +22,13 @@ ADAPTIVE = 2
 
 
 @inlined
-def _shifted(formats: Any, x: Any, shift: Any, word: Any) -> Any:
-    """Return ``x / 2^shift`` (at least 2^10), to nearest or with noise.
+def _change(x: Any, shift: Any, word: Any) -> Any:
+    """Return ``x / 2^shift`` (shift at least 10), rounded stochastically on every chip.
 
-    A weight's change is rounded to nearest also where products are truncated, as Perrett's program
-    does: truncation would raise every weight by half a step at each update.
+    Small gradients move 16-bit weights too, then: to nearest, a change below half a step is none,
+    and truncation raises every weight by half a step at each update.
     """
-    added = np.int64(1) << (shift - np.int64(1))
-    if formats.stochastic != 0:
-        added = part(word, 0) >> np.int64(5) << (shift - np.int64(10))
-    return (x + added) >> shift
+    return (x + (part(word, 0) >> np.int64(5) << (shift - np.int64(10)))) >> shift
 
 
 @inlined
@@ -45,18 +43,16 @@ def root(x: Any) -> Any:
 
 
 @inlined
-def _step(
-    formats: Any, c: Any, plastic: Any, at: int, g: Any, rate: Any, shift: Any, word: Any
-) -> Any:
+def _step(c: Any, plastic: Any, at: int, g: Any, rate: Any, shift: Any, word: Any) -> Any:
     """Return what synapse ``at`` with gradient ``g`` shall lose, in steps of its weight."""
     if c.adam == 0:
-        return _shifted(formats, g * rate, 47 - c.gradient_shift + shift, word)
+        return _change(g * rate, 47 - c.gradient_shift + shift, word)
     taken = (np.int64(1) << np.int64(32)) - c.decay1
     plastic.first[at] = share(plastic.first[at], c.decay1, 0) + share(g, taken, 0)
     square, second = g * g, plastic.second[at]
     plastic.second[at] = _product(second, c.decay2) + square - _product(square, c.decay2)
     ratio = np.int64(plastic.first[at]) * rate // (root(plastic.second[at]) + c.epsilon)
-    return _shifted(formats, ratio, 16 + shift, word)
+    return _change(ratio, 16 + shift, word)
 
 
 @inlined
@@ -84,6 +80,7 @@ def update(
 ) -> None:
     """End of a batch on one core: its weights follow the gradient, by ``rate`` (`schedule`)."""
     formats, c = program.formats[0], learning.constants[0]
+    plastic.updated[0] = tick
     learner = learning.learners[core.learner]
     in_layer = core.learner == LAYER
     shift = program.populations[learner.population].shift
@@ -99,10 +96,10 @@ def update(
         for i in range(learner.pre):
             if learning.own[learner.column + i] == n:
                 continue
-            word = noise(start, i) if formats.stochastic != 0 else np.uint64(0)
             regular = (excess * np.int64(plastic.total[low + i])) >> rate_shift
             g = saturate(np.int64(plastic.gradient[low + i]) + regular)
-            change = _step(formats, c, plastic, low + i, g, np.int64(rate), shift, word)
+            word = noise(start, i)
+            change = _step(c, plastic, low + i, g, np.int64(rate), shift, word)
             place = learning.column[learner.column + i] + n
             change = _move(program, state, c, learner.population, place, change)
             # The readout's changes are what adaptive feedback follows.
@@ -110,29 +107,64 @@ def update(
 
 
 @inlined
+def told(program: Any, state: Any, learning: Any, plastic: Any, k: int, i: int) -> Any:
+    """After `update`, on the readout's core: what the layer is told of its weight from i onto k.
+
+    That is 16 bits: the weight, or, where feedback is adaptive, what it has lost.  There the weight
+    decays, too.
+    """
+    c, learner = learning.constants[0], learning.learners[READOUT]
+    column = c.layer_column + i
+    place = learning.column[learner.column + column] + k
+    weight = np.int64(np.int16(program.weight[place]))
+    if c.feedback != ADAPTIVE:
+        return weight
+    _move(
+        program,
+        state,
+        c,
+        learner.population,
+        place,
+        _lost(program, learning, plastic, i, k, 0, weight),
+    )
+    change = np.int64(plastic.gradient[learner.state + k * learner.stride + column])
+    return min(max(change, np.int64(-32768)), np.int64(32767))
+
+
+@inlined
+def follow(program: Any, learning: Any, plastic: Any, i: int, k: int, value: Any) -> None:
+    """On a core of the layer: let neuron i's feedback from output k follow what was `told`."""
+    c = learning.constants[0]
+    shift = program.populations[learning.learners[READOUT].population].shift
+    at = k * learning.learners[LAYER].size + i
+    if c.feedback != ADAPTIVE:
+        plastic.feedback[at] = value << shift
+        return
+    moved = saturate(np.int64(plastic.feedback[at]) - (value << shift))
+    plastic.feedback[at] = moved - _lost(program, learning, plastic, i, k, 1, moved)
+
+
+@inlined
+def _lost(program: Any, learning: Any, plastic: Any, i: int, k: int, number: int, x: Any) -> Any:
+    """Return what adaptive ``x``, of neuron i and output k, loses at an update.
+
+    Rounded stochastically: truncation would take a step off every positive weight.
+    """
+    first = learning.learners[READOUT].first
+    word = noise(key(program.formats[0], plastic.updated[0], FEEDBACK, first + k), i)
+    taken = (np.int64(1) << np.int64(32)) - learning.constants[0].feedback_decay
+    return share(x, taken, part(word, number) << np.int64(17))
+
+
+@inlined
 def update_feedback(program: Any, state: Any, learning: Any, plastic: Any) -> None:
     """After `update` of all cores: feedback becomes the readout, or follows its changes."""
-    c = learning.constants[0]
-    learner, n = learning.learners[READOUT], learning.learners[LAYER].size
-    shift = program.populations[learner.population].shift
-    if c.feedback == 0:
+    if learning.constants[0].feedback == 0:
         return
-    for k in range(learner.size):
-        for i in range(n):
-            column = c.layer_column + i
-            at = learner.state + k * learner.stride + column
-            place = learning.column[learner.column + column] + k
-            if c.feedback == ADAPTIVE:
-                weight = np.int64(np.int16(program.weight[place]))
-                lost = weight - share(weight, c.feedback_decay, program.formats[0].half_decay)
-                _move(program, state, c, learner.population, place, lost)
-                value = np.int64(plastic.feedback[k * n + i])
-                value = saturate(value - (np.int64(plastic.gradient[at]) << shift))
-                kept = share(value, c.feedback_decay, program.formats[0].half_decay)
-                plastic.feedback[k * n + i] = kept
-            else:
-                weight = np.int64(np.int16(program.weight[place]))
-                plastic.feedback[k * n + i] = weight << shift
+    for k in range(learning.learners[READOUT].size):
+        for i in range(learning.learners[LAYER].size):
+            value = told(program, state, learning, plastic, k, i)
+            follow(program, learning, plastic, i, k, value)
 
 
 @inlined

@@ -89,6 +89,11 @@ class Demand:
             return self.stages > 0
         return bool(self.delayed[piece.first : piece.first + piece.count].any())
 
+    @property
+    def feedback_follows(self) -> bool:
+        """Whether it is a layer whose feedback weights follow those of its readout."""
+        return self.role == "layer" and self.learning is not None and self.learning.kind != "random"
+
     def array(self, chip: ProcessorChip) -> int:
         """Synapses a neuron that the e-prop program keeps state for."""
         return chip.core.eprop_synapses or self.fan_in

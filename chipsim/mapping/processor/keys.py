@@ -3,6 +3,8 @@
 Each population (and each that sends learning signals) gets an aligned block of keys, cut into a
 power of two for each slice, so that one mask names a slice's neurons and another the population's.
 A delay extension's part is cut again, by delay stage.
+A readout whose weights the layer's feedback follows gets such a block with a part for each slice of
+the layer: a weight goes to the one core that needs it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Targets = Mapping[tuple[int, int], set[int]]
 def make_keys(
     network: Network, demands: Mapping[str, Demand], slices: Sequence[CoreSlice]
 ) -> tuple[KeySpace, ...]:
-    """Return the key spaces of all slices that send: spikes, learning signals, delayed spikes.
+    """Return the key spaces of all slices that send: spikes, signals, delayed spikes, then weights.
 
     DoesNotFitError if 32 bits do not name them.
     """
@@ -56,6 +58,8 @@ def make_keys(
                 first = start + (number << high)
                 keys += _core_block(kind, piece, targets, first, low, stages)
             start += block
+    weights, start = _weight_keys(demands, slices, start)
+    keys += weights
     if start > 1 << KEY_BITS:
         raise DoesNotFitError(
             f"keys: {start} exceeded max {1 << KEY_BITS} ({KEY_BITS} bits) by "
@@ -74,6 +78,29 @@ def _core_block(
         if (piece.index, stage) in targets:
             reached = tuple(sorted(targets[piece.index, stage]))
             yield KeySpace(piece.index, kind, first + (place << low), mask, reached, stage)
+
+
+def _weight_keys(
+    demands: Mapping[str, Demand], slices: Sequence[CoreSlice], start: int
+) -> tuple[list[KeySpace], int]:
+    """Return the key spaces of weights from key ``start`` on, and the next key that is free.
+
+    Each has room for a packet a weight, though a payload may hold several.
+    """
+    by_role = _by_role(demands, slices)
+    layer, keys = by_role.get("layer", []), []
+    followed = [piece for piece in layer if demands[piece.population].feedback_follows]
+    for sender in by_role.get("readout", []) if followed else []:
+        outputs = demands[sender.population].outputs
+        low = bits_for(max(piece.count for piece in layer) * outputs)
+        block = 1 << (low + bits_for(len(layer)))
+        start = -(-start // block) * block
+        mask = ALL_BITS - ((1 << low) - 1)
+        for number, piece in enumerate(layer):
+            key = start + (number << low)
+            keys.append(KeySpace(sender.index, "weight", key, mask, (piece.index,)))
+        start += block
+    return keys, start
 
 
 def _spike_targets(
@@ -112,8 +139,17 @@ def _spike_targets(
 
 def _signal_targets(demands: Mapping[str, Demand], slices: Sequence[CoreSlice]) -> Targets:
     """Return the slices of the learning layer for each slice of its readout."""
-    by_role: dict[str | None, list[int]] = {}
+    by_role = _by_role(demands, slices)
+    layer = {piece.index for piece in by_role.get("layer", ())}
+    return {(sender.index, 0): layer for sender in by_role.get("readout", ())}
+
+
+def _by_role(
+    demands: Mapping[str, Demand], slices: Sequence[CoreSlice]
+) -> dict[str | None, list[CoreSlice]]:
+    """Return the slices of each role in e-prop."""
+    found: dict[str | None, list[CoreSlice]] = {}
     for piece in slices:
         if piece.program != DELAY:
-            by_role.setdefault(demands[piece.population].role, []).append(piece.index)
-    return {(sender, 0): set(by_role["layer"]) for sender in by_role.get("readout", ())}
+            found.setdefault(demands[piece.population].role, []).append(piece)
+    return found

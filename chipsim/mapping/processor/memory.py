@@ -194,17 +194,11 @@ def _synapse_bytes(chip: ProcessorChip, demand: Demand) -> int:
 def _feedback_bytes(chip: ProcessorChip, demand: Demand) -> int:
     """Return the bytes of feedback weights a neuron of the layer keeps.
 
-    One weight is in the neuron's struct.  Where the weights follow the readout's (symmetric,
-    adaptive) the neuron repeats that gradient: a filtered spike, and a sum for each output.
+    One weight is in the neuron's struct.  Where the weights follow the readout's, that sends them.
     """
-    if demand.role != "layer" or demand.learning is None:
+    if demand.role != "layer":
         return 0
-    word = chip.core.state_bits // 8
-    total = word * (demand.outputs - 1)
-    if demand.learning.kind != "random":
-        adam = chip.sizes["adam_synapse"] if demand.learning.optimiser == "adam" else 0
-        total += word + demand.outputs * (word + adam)
-    return total
+    return chip.core.state_bits // 8 * (demand.outputs - 1)
 
 
 def _present(lines: Mapping[str, int]) -> dict[str, int]:

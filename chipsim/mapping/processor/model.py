@@ -15,7 +15,7 @@ extension`` sends the packets of another core once more, later."""
 
 DELAY: Final = "delay extension"
 
-KeyKind = Literal["spike", "signal", "delayed"]
+KeyKind = Literal["spike", "signal", "delayed", "weight"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ class KeySpace:
     """The multicast keys of one slice: neuron ``first + i`` sends ``key | i``; ``mask`` cuts i off.
 
     A population that broadcasts a learning signal has a second key space, ``kind`` ``"signal"``,
-    whose i is the readout neuron.  A delay extension has one for each delay ``stage`` (from 1, else
-    0), ``kind`` ``"delayed"``.  ``targets`` are slices, ascending; a key space without any is not
-    listed.
+    whose i is the readout neuron.  Where feedback follows the readout's weights it has one for each
+    slice of the layer, too, ``kind`` ``"weight"``, whose i is the packet.  A delay extension has
+    one for each delay ``stage`` (from 1, else 0), ``kind`` ``"delayed"``.  ``targets`` are slices,
+    ascending; a key space without any is not listed.
     """
 
     slice: int

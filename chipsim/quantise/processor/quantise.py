@@ -100,9 +100,7 @@ def _population(
     if not isinstance(population.model, LIF):
         return ProcessorPopulation(population.name, first, size, "source", 0, ())
     if learns:
-        largest = max(float(np.abs(part.weight).max(initial=0.0)) for part in incoming)
-        expected = expected_sum(incoming, size, 0)
-        shifts: tuple[int, ...] = (covering_shift(max(expected, GROWTH * largest)),)
+        shifts: tuple[int, ...] = (covering_shift(GROWTH * expected_sum(incoming, size, 0)),)
     else:
         shifts = tuple(covering_shift(expected_sum(incoming, size, sign)) for sign in (1, -1))
     return ProcessorPopulation(population.name, first, size, "lif", len(shifts), shifts)

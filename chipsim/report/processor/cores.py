@@ -17,6 +17,7 @@ BOUNDS = {
     "spike": "packets: interrupts, look-ups, DMA set-up",
     "row": "synapses of rows",
     "signal": "learning signals",
+    "weight": "weights of the readout, for feedback",
     "wait": "waiting for rows from SDRAM",
 }
 """What the time of a core can mostly go to, in words."""

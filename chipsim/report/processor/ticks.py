@@ -50,6 +50,7 @@ def ticks(results: TickResults) -> dict[str, Any]:
         "over_cycles_mean": int(counts[:, OVER_SUM].sum()) / misses if misses else None,
         "late_ticks_mean": int(counts[:, LATE_TICKS].sum()) / late if late else None,
         "drain_ticks": results.activity.drain_ticks,
+        "pause_ticks": results.activity.pause_ticks,
         "by_cost": by_cost(results),
         "counts": {
             name: int(counts[:, c].max(initial=0) if c in _MAXIMA else counts[:, c].sum())

@@ -19,9 +19,11 @@ from chipsim.kernels.processor.layout import (
 )
 from chipsim.kernels.processor.neurons import rest
 from chipsim.kernels.processor.stdp import forget_spikes
-from chipsim.kernels.processor.update import next_batch, update, update_feedback
+from chipsim.kernels.processor.update import next_batch, update
 from chipsim.quantise.processor.model import ProcessorNetwork
 from chipsim.simulate.tick.program import Layout
+from chipsim.simulate.tick.records import Int32
+from chipsim.simulate.tick.transport import tell
 
 
 def tutors_of(layout: Layout, fixed: ProcessorNetwork) -> Tutors:
@@ -62,10 +64,15 @@ def start_sample(state: Any, tutors: Any) -> None:
 
 
 @compiled
-def finish_batch(program: Any, state: Any, tutors: Any, tick: int, rate: int) -> None:
-    """Let the weights of every core follow the batch's gradient, and begin the next batch."""
+def finish_batch(
+    program: Any, state: Any, tutors: Any, tick: int, rate: int, weights: Int32
+) -> None:
+    """Let the weights of every core follow the batch's gradient, and begin the next batch.
+
+    ``weights`` gets what the readout's core tells the layer's, neuron by neuron, if it has room.
+    """
     for number in range(len(tutors.cores)):
         core = tutors.cores[number]
         update(program, state, tutors.learning, tutors.plastic, core, tick, rate)
-    update_feedback(program, state, tutors.learning, tutors.plastic)
+    tell(program, state, tutors.learning, tutors.plastic, weights)
     next_batch(tutors.plastic)

@@ -27,6 +27,9 @@ from chipsim.simulate.tick.records import (
     SIGNALS_IN,
     SPIKE_CYCLES,
     SPIKE_PAIRS,
+    WEIGHT_CYCLES,
+    WEIGHTS,
+    WEIGHTS_IN,
     Arrivals,
     Cores,
     Costs,
@@ -42,6 +45,7 @@ from chipsim.simulate.tick.records import (
 )
 from chipsim.simulate.tick.rows import process, row_cycles, spend
 from chipsim.simulate.tick.timers import TAG_BITS
+from chipsim.simulate.tick.transport import take_weights
 
 U = np.uint64
 ROWS_AHEAD, SYNAPSES_AHEAD = 24, 12
@@ -55,7 +59,7 @@ def _row_of(base: int, tag: int) -> int:
     i = tag & ((1 << TAG_BITS) - 1)
     if base >= 0:
         return base + i
-    if base in (SIGNAL, HELD):
+    if base in (SIGNAL, HELD, WEIGHTS):
         return base - i
     return EMPTY_ROW if base == REWARD and i > 0 else base
 
@@ -142,7 +146,11 @@ def take_at_once(
             slot, row = entries.slot[entry], _row_of(entries.row[entry], tag)
             counts = cores.counts[slot]
             counts[PACKETS_IN] += 1
-            if row <= HELD:
+            if row <= WEIGHTS:
+                counts[WEIGHTS_IN] += 1
+                counts[WEIGHT_CYCLES] += costs.weight
+                cores.busy[slot] += costs.weight
+            elif row <= HELD:
                 counts[SPIKE_CYCLES] += costs.hold
                 cores.busy[slot] += costs.hold
             elif row <= SIGNAL:
@@ -241,7 +249,10 @@ def deliver(
         _fetch_ahead(rows, program, done, order, index)
         place = order[index]
         slot, row = done.slot[place], done.row[place]
-        if row <= HELD:
+        if row <= WEIGHTS:
+            core = tutors.cores[plan.learner[slot]]
+            take_weights(costs, program, tutors, core, written.weights, WEIGHTS - row)
+        elif row <= HELD:
             tick = cores.begun[slot] - 1
             hold(held, plan.extension[slot], HELD - row, tick, cores.counts[slot])
         elif row <= SIGNAL:

@@ -14,7 +14,7 @@ from chipsim.kernels.processor.layout import LAYER, READOUT
 from chipsim.mapping.processor.machine import machine_topology
 from chipsim.mapping.processor.model import DELAY, CoreSlice, ProcessorMapping
 from chipsim.mapping.processor.tables import key_routes
-from chipsim.mesh.spinnaker_layout import Machine, make_machine
+from chipsim.mesh.spinnaker_layout import Machine, make_machine, reinjection_of
 from chipsim.mesh.spinnaker_tables import CORES, LINKS, KeyRoutes
 from chipsim.network import LIF
 from chipsim.processor_chip import ProcessorChip
@@ -27,12 +27,14 @@ from chipsim.simulate.tick.records import (
     HELD,
     REWARD,
     SIGNAL,
+    WEIGHTS,
     Costs,
     Entries,
     Int64,
     Rows,
     Slots,
 )
+from chipsim.simulate.tick.transport import Transport, make_transport, weights_a_packet
 
 GOLDEN = 0.6180339887498949
 """Its multiples modulo 1 lie evenly however many are taken."""
@@ -44,10 +46,10 @@ class Layout:
 
     Slot s is a core in use: ``slice_of[s]`` of the mapping on core ``core_of[s]``.  Shared memory m
     serves slots ``memories[m] .. memories[m+1]-1``.  ``held`` are its delay extensions, empty.
-    ``payload (keys,)`` says whose packets carry a
-    learning signal.  ``learner_slices`` are those that learn: learner (`LAYER` or `READOUT`), first
+    ``payload (keys,)`` says whose packets carry one.  ``learner_slices`` are those that learn:
+    learner (`LAYER` or `READOUT`), first
     global neuron, count; ``teacher_slices`` those with STDP: rule, first, count.  A sample has
-    ``ticks``.
+    ``ticks``; ``transport`` is what is sent in the pause after an update.
     """
 
     machine: Machine
@@ -64,6 +66,7 @@ class Layout:
     learner_slices: tuple[tuple[int, int, int], ...]
     teacher_slices: tuple[tuple[int, int, int], ...]
     ticks: int
+    transport: Transport
 
 
 def make_layout(chip: ProcessorChip, mapping: ProcessorMapping, fixed: ProcessorNetwork) -> Layout:
@@ -87,7 +90,7 @@ def make_layout(chip: ProcessorChip, mapping: ProcessorMapping, fixed: Processor
     return Layout(
         machine=machine_of(chip),
         routes=routes,
-        payload=np.array([space.kind == "signal" for space in mapping.keys], bool),
+        payload=np.array([space.kind != "spike" for space in mapping.keys], bool),
         costs=costs_of(chip, ticks),
         slots=slots,
         entries=_entries(chip, mapping, fixed, routes, base, order),
@@ -99,6 +102,7 @@ def make_layout(chip: ProcessorChip, mapping: ProcessorMapping, fixed: Processor
         learner_slices=learner_slices,
         teacher_slices=_teacher_slices(mapping, fixed, teachers),
         ticks=ticks,
+        transport=make_transport(chip, mapping, fixed, order),
     )
 
 
@@ -115,6 +119,7 @@ def machine_of(chip: ProcessorChip) -> Machine:
         wait1=router.wait1,
         wait2=router.wait2,
         payload_interval=router.payload_interval,
+        reinjection=reinjection_of(router),
     )
 
 
@@ -136,6 +141,11 @@ def costs_of(chip: ProcessorChip, ticks: int) -> Costs:
         router_scale=routers.numerator,
         router_unit=routers.denominator,
         pair=chip.cycles["stdp_pair"],
+        rows_first=int(chip.core.priority == "rows"),
+        weight=chip.cycles["weight"],
+        weight_send=chip.cycles["weight_send"],
+        weights_a_packet=weights_a_packet(chip),
+        weights_a_tick=chip.core.weights_per_tick,
     )
 
 
@@ -241,8 +251,8 @@ def _row_for(
     space = mapping.keys[number]
     if mapping.slices[index].program == DELAY:
         return HELD
-    if space.kind == "signal":
-        return SIGNAL
+    if space.kind in ("signal", "weight"):
+        return SIGNAL if space.kind == "signal" else WEIGHTS
     row = base.get((number, index), EMPTY_ROW)
     if space.kind == "delayed":
         return row

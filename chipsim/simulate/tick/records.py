@@ -19,9 +19,13 @@ EMPTY_ROW = -1
 REWARD = -2
 SIGNAL = -3
 HELD = -(1 << 30)
+WEIGHTS = -(1 << 32)
 NO_ROW = -(1 << 40)
-"""What stands for a row where there is none: no synapses, a reward, a payload, a spike that a delay
-extension keeps, nothing at all."""
+"""What stands for a row where there is none: no synapses, a reward, the payload of a learning
+signal, a spike that a delay extension keeps, the payload of weights, nothing at all."""
+
+FAR = 1 << 42
+"""Later than any cycle."""
 
 COUNTS = (
     "timer_cycles",
@@ -50,6 +54,8 @@ COUNTS = (
     "resends_due",
     "resends_left",
     "resends_lost",
+    "weights_in",
+    "weight_cycles",
 )
 """What is counted of each slot, in this order; cycles are core cycles.
 
@@ -65,18 +71,21 @@ those it sent, those ``left`` when the sample was over, those ``lost`` to counte
     TIMER_CYCLES, SPIKE_CYCLES, ROW_CYCLES, SIGNAL_CYCLES, DMA_WAIT, DMA_BYTES, PACKETS_IN,
     PACKETS_OUT, EVENTS, OVERFLOWS, LATE, LATE_TICKS, EARLY, MISSES, OVER_SUM, OVER_MAX, BUSY_MAX,
     BUSIEST_EVENTS, QUEUE_MAX, TICKS, NEURON_UPDATES, SIGNALS_IN, SPIKE_PAIRS,
-    RESENDS_DUE, RESENDS_LEFT, RESENDS_LOST,
+    RESENDS_DUE, RESENDS_LEFT, RESENDS_LOST, WEIGHTS_IN, WEIGHT_CYCLES,
 ) = range(len(COUNTS))  # fmt: skip
 
 
 class Costs(NamedTuple):
     """What work takes: core cycles, the fraction ``scale / unit`` of them a DMA byte, queue places.
 
-    ``spike`` is per packet, ``signal`` per payload packet, ``hold`` per packet a delay extension
-    keeps, ``pair`` per pair of spikes in STDP.
+    ``spike`` is per packet, ``signal`` per learning signal, ``hold`` per packet a delay extension
+    keeps, ``pair`` per pair of spikes in STDP, ``weight`` per packet of weights that arrives,
+    ``weight_send`` per one sent beside `Slots`'s ``send``; a payload holds ``weights_a_packet``,
+    and ``weights_a_tick`` packets leave in a tick.
     ``latency`` passes between a DMA request and its first byte.  A tick is ``tick`` cycles; after
     ``ticks`` of them the sample is over, and what comes later misses no deadline.  A core cycle is
-    ``router_scale / router_unit`` router cycles.
+    ``router_scale / router_unit`` router cycles.  With ``rows_first`` a timer task
+    that is due waits until no packet and no row is left (`chipsim.simulate.tick.reference`).
     """
 
     tick: int
@@ -91,13 +100,19 @@ class Costs(NamedTuple):
     router_scale: int
     router_unit: int
     pair: int
+    rows_first: int
+    weight: int
+    weight_send: int
+    weights_a_packet: int
+    weights_a_tick: int
 
 
 class Cores(NamedTuple):
     """What changes of cores and shared memories from one tick to the next.
 
     Per slot: ``free_at``, when the processor is free; ``begun``, the timer tasks begun, so that a
-    core's tick is ``begun - 1``; ``busy``, the work of its present tick, which began after so many
+    core's tick is ``begun - 1``; ``timer_at``, with rows first, from when the next can begin, `FAR`
+    while that is not known; ``busy``, the work of its present tick, which began after so many
     synaptic events as ``events_before``; the row that a DMA brings (``dma_row``, `NO_ROW` if none,
     ``dma_tick`` in which its packet was sent, ``dma_until`` when it is there) and the row that is
     there (``ready_row``, ``ready_tick``).  The spike queue is ``queue_row``, ``queue_tick`` (slots
@@ -108,6 +123,7 @@ class Cores(NamedTuple):
 
     free_at: Int64
     begun: Int64
+    timer_at: Int64
     busy: Int64
     events_before: Int64
     dma_row: Int64
@@ -129,7 +145,8 @@ class Arrivals(NamedTuple):
     Each has its ``cycle`` (ascending within a slot), its ``row``, the ``tick`` it was sent in.
     A ``row`` is a number of `Rows`, `EMPTY_ROW` if the core has no synapses for the packet,
     `REWARD` if it is a reward for the core's STDP, ``SIGNAL - k`` for value k of a learning signal,
-    or ``HELD - i`` for a spike of neuron i that a delay extension keeps.
+    ``HELD - i`` for a spike of neuron i that a delay extension keeps, or ``WEIGHTS - p`` for packet
+    p of the weights for this core.
     """
 
     ptr: Int64
@@ -200,7 +217,7 @@ class Entries(NamedTuple):
     """Who is behind a node of `KeyRoutes`: cores in use ``ptr[n] .. ptr[n+1]-1``, and what it gets.
 
     ``row`` is the sender's row 0 on that slot, `EMPTY_ROW`, `REWARD` if its neuron 0 rewards that
-    core, `SIGNAL` of a learning signal, or `HELD` on a delay extension.
+    core, `SIGNAL` of a learning signal, `HELD` on a delay extension, or `WEIGHTS`.
     """
 
     ptr: Int64
@@ -225,14 +242,15 @@ class Done(NamedTuple):
 def idle_cores(slots: int, memories: int, places: int) -> Cores:
     """Return cores at rest before the first tick, with ``places`` in each spike queue."""
     (
-        free_at, begun, busy, events, dma_row, dma_tick, dma_until, ready_row, ready_tick,
-        head, held,
-    ) = (np.zeros(slots, np.int64) for _ in range(11))  # fmt: skip
+        free_at, begun, timer_at, busy, events, dma_row, dma_tick, dma_until, ready_row,
+        ready_tick, head, held,
+    ) = (np.zeros(slots, np.int64) for _ in range(12))  # fmt: skip
+    timer_at[:] = FAR
     dma_row[:] = NO_ROW
     ready_row[:] = NO_ROW
     queue = np.zeros((2, slots * places), np.int64)
     return Cores(
-        free_at, begun, busy, events, dma_row, dma_tick, dma_until, ready_row, ready_tick,
+        free_at, begun, timer_at, busy, events, dma_row, dma_tick, dma_until, ready_row, ready_tick,
         queue[0], queue[1], head, held, np.zeros(memories, np.int64),
         np.zeros((slots, len(COUNTS)), np.int64),
     )  # fmt: skip
@@ -264,12 +282,14 @@ class Written(NamedTuple):
 
     Spikes are ``raster (steps, neurons)``.  In s16.15, ``membrane (steps, outputs)`` is the
     readout's (no outputs if nobody asks), ``signal (ticks, outputs)`` the learning signals sent in
-    each tick.
+    each tick.  In the pause after an update, ``weights (layer * outputs,)`` is what the readout's
+    core tells of its weights.
     """
 
     raster: Bytes
     membrane: Int32
     signal: Int32
+    weights: Int32
 
 
 class Sent(NamedTuple):

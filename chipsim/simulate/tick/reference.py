@@ -4,12 +4,14 @@ Cycles have halves.  In the first, packets land and rows come in; in the second,
 between nothing changes, so the order of evaluation does not matter.
 
 - A **tick** begins every ``costs.tick`` cycles, and with it a timer task is due.  A free processor
-  first does timer tasks that are due, then looks for packets and rows.  It never leaves a task
-  before its end, so a timer task can begin late: the deadline of the tick before was missed.
+  first does timer tasks that are due, then looks for packets and rows; with ``costs.rows_first`` it
+  does a timer task only when no packet waits and no row is there or on its way.  It never leaves a
+  task before its end, so a timer task can begin late: the deadline of the tick before was missed.
 - Packets go into the **spike queue** as they arrive; one that finds it full is lost.
 - While no row is on its way, the first packet of the queue is **looked up**: ``costs.spike``
   cycles for its interrupt, the look-up and the DMA's set-up.  Then its row is asked for.  A packet
-  that carries a learning signal takes ``costs.signal`` cycles and no row.
+  that carries a learning signal takes ``costs.signal`` cycles and no row, one that carries weights
+  ``costs.weight``.
 - A shared **memory** serves one row at a time, in the order in which they were asked for, the
   lower core first.  A row takes its bytes' time, and is there ``costs.latency`` cycles after.
 - A row that is there is **processed**, but the next packet is looked up before that, so that its
@@ -30,7 +32,7 @@ from typing import Any
 
 import simpy
 
-from chipsim.simulate.tick.records import EMPTY_ROW, HELD, SIGNAL, Costs
+from chipsim.simulate.tick.records import EMPTY_ROW, HELD, SIGNAL, WEIGHTS, Costs
 
 Process = Generator[simpy.Event, Any, None]
 QUARTER = 0.25
@@ -164,24 +166,35 @@ class Chip:
     def act(self, number: int) -> int:
         """Begin the next thing to do; return the cycles until the processor is free again."""
         core, now = self.cores[number], int(self.environment.now)
-        if core.begun * self.costs.tick <= now:
-            core.late_by.append(now - core.begun * self.costs.tick)
-            core.begun += 1
-            cycles = core.timers[core.begun - 1]
-            if core.extension and core.begun <= self.costs.ticks:
-                cycles += core.extension.timer(core.begun - 1, now + cycles)
-            # A task of no cycles: look again in the same cycle.
-            return cycles or self.act(number)
+        due = core.begun * self.costs.tick <= now
+        if due and not self.costs.rows_first:
+            return self.begin_timer(number, now)
         if core.coming is None and len(core.there) < ROW_BUFFERS and core.queue:
             return self.look_up(number, core.queue.popleft(), now)
         if core.there:
             packet = core.there.popleft()
             self.note(number, packet, now)
             return self.row_cycles[packet.row] or self.act(number)
+        if due and core.coming is None:
+            return self.begin_timer(number, now)
         return 1
+
+    def begin_timer(self, number: int, now: int) -> int:
+        """Begin the next timer task, perhaps late; return the cycles it takes."""
+        core = self.cores[number]
+        core.late_by.append(now - core.begun * self.costs.tick)
+        core.begun += 1
+        cycles = core.timers[core.begun - 1]
+        if core.extension and core.begun <= self.costs.ticks:
+            cycles += core.extension.timer(core.begun - 1, now + cycles)
+        # A task of no cycles: look again in the same cycle.
+        return cycles or self.act(number)
 
     def look_up(self, number: int, packet: Packet, now: int) -> int:
         """Handle a packet's interrupt and ask for its row."""
+        if packet.row <= WEIGHTS:
+            self.note(number, packet, now)
+            return self.costs.weight
         extension = self.cores[number].extension
         if extension:
             extension.spikes[HELD - packet.row, self.cores[number].begun - 1] += 1

@@ -11,6 +11,7 @@ from chipsim.simulate.tick.records import (
     DMA_WAIT,
     EARLY,
     EVENTS,
+    FAR,
     HELD,
     LATE,
     LATE_TICKS,
@@ -25,6 +26,9 @@ from chipsim.simulate.tick.records import (
     SIGNAL_CYCLES,
     SIGNALS_IN,
     SPIKE_CYCLES,
+    WEIGHT_CYCLES,
+    WEIGHTS,
+    WEIGHTS_IN,
     Arrivals,
     Cores,
     Costs,
@@ -35,8 +39,6 @@ from chipsim.simulate.tick.records import (
 
 SLOT_BITS = 20
 """Bits of a heap word below the cycle: slots of one shared memory."""
-FAR = 1 << 42
-"""Later than any cycle."""
 
 
 @inlined
@@ -114,6 +116,10 @@ def look_up(
     row, tick = cores.queue_row[place], cores.queue_tick[place]
     cores.head[slot] = cores.head[slot] + 1 if cores.head[slot] + 1 < costs.queue else 0
     cores.held[slot] -= 1
+    if row <= WEIGHTS:
+        cores.counts[slot, WEIGHTS_IN] += 1
+        process(cores, done, slot, row, tick, cycle)
+        return spend(cores, slot, WEIGHT_CYCLES, costs.weight, cycle)
     if row <= HELD:
         process(cores, done, slot, row, tick, cycle)
         return spend(cores, slot, SPIKE_CYCLES, costs.hold, cycle)
@@ -142,6 +148,7 @@ def decide(
 ) -> int:  # fmt: skip
     """Let a free processor do the next thing in ``cycle``; return when to ask again."""
     absorb(costs, cores, rows, arrivals, cursor, slot, cycle)
+    cores.timer_at[slot] = FAR
     there = cores.dma_row[slot] != NO_ROW and cores.dma_until[slot] <= cycle
     if there and cores.ready_row[slot] == NO_ROW:
         cores.ready_row[slot], cores.ready_tick[slot] = cores.dma_row[slot], cores.dma_tick[slot]
@@ -156,6 +163,10 @@ def decide(
     if cores.dma_row[slot] != NO_ROW:
         cores.counts[slot, DMA_WAIT] += min(cores.dma_until[slot], until) - cycle
         return int(cores.dma_until[slot])
+    if costs.rows_first and cores.begun[slot] * costs.tick <= cycle:
+        # The caller does the timer task; the core does nothing else until then.
+        cores.timer_at[slot] = cycle
+        return FAR
     return int(arrivals.cycle[cursor[slot]]) if cursor[slot] < arrivals.ptr[slot + 1] else FAR
 
 
@@ -177,12 +188,12 @@ def sift_down(heap: Int64, size: int, place: int, word: int) -> None:
 @compiled
 def run_rows(
     costs: Costs, cores: Cores, rows: Rows, arrivals: Arrivals, memories: Int64, done: Done,
-    first: int, last: int, until: int,
+    first: int, last: int, since: int, until: int,
 ) -> None:  # fmt: skip
-    """Do what the cores of shared memories ``first .. last-1`` begin before cycle ``until``.
+    """Do what the cores of memories ``first .. last-1`` begin in cycles ``since .. until-1``.
 
-    Memory m serves slots ``memories[m] .. memories[m+1]-1``.  All ``arrivals`` are before
-    ``until``; what is not processed by then stays in the queues.
+    Shared memory m serves slots ``memories[m] .. memories[m+1]-1``.  All ``arrivals`` are of these
+    cycles; what is not processed by then stays in the queues.
     """
     low, high = memories[first], memories[last]
     cursor = arrivals.ptr[: high + 1].copy()
@@ -194,7 +205,7 @@ def run_rows(
         begin = memories[memory]
         size = memories[memory + 1] - begin
         for index in range(size):
-            heap[index] = (cores.free_at[begin + index] << SLOT_BITS) | index
+            heap[index] = (max(cores.free_at[begin + index], since) << SLOT_BITS) | index
         for place in range(size // 2 - 1, -1, -1):
             sift_down(heap, size, place, heap[place])
         while size and heap[0] >> SLOT_BITS < until:

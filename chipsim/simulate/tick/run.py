@@ -18,6 +18,7 @@ from chipsim.quantise.processor.model import ProcessorNetwork
 from chipsim.quantise.processor.targets import targets_of
 from chipsim.simulate.samples import Answers
 from chipsim.simulate.tick.judgement import error_of, has_targets, output_of
+from chipsim.simulate.tick.loop import MeshKind
 from chipsim.simulate.tick.program import Layout
 from chipsim.simulate.tick.records import (
     EARLY,
@@ -32,7 +33,7 @@ from chipsim.simulate.tick.records import (
     Int64,
     Written,
 )
-from chipsim.simulate.tick.runner import MeshKind, Runner
+from chipsim.simulate.tick.runner import Runner
 from chipsim.simulate.tick.watch import Course, FirstSample
 
 Advance = Callable[[int], None]
@@ -42,6 +43,8 @@ Advance = Callable[[int], None]
 class Traffic:
     """What the mesh did: packets over links (chips, 6), drops, waits, and how deliveries fared.
 
+    Of the copies that routers dropped, monitor cores sent ``reinjected`` again; with monitors the
+    others were lost at full registers or at full queues.
     ``due`` deliveries are ``delivered`` by routers or ``lost`` with copies that routers dropped;
     of those delivered, cores' full queues lost some (`OVERFLOWS`), and some acted late.  Latencies
     are router cycles from ready to arrived.  ``sent (keys,)`` counts packets.
@@ -59,6 +62,9 @@ class Traffic:
     lost: int
     latency_sum: int
     latency_max: int
+    reinjected: int
+    lost_at_registers: int
+    lost_at_monitors: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +84,8 @@ class TickActivity:
     """What happened: answers, counts by slot (`records.COUNTS`), traffic, the first sample.
 
     ``saturated (populations, 3)`` counts what left its range: ring buffers, membranes, weights.
-    ``drain_ticks`` passed after the ends of samples until everything was accounted for.  ``error
+    ``drain_ticks`` passed after the ends of samples until everything was accounted for,
+    ``pause_ticks`` between samples while weights were sent.  ``error
     (samples,)`` is that of the readout (`judgement.error_of`), None where nothing is asked of it.
     """
 
@@ -89,6 +96,7 @@ class TickActivity:
     course: Course
     saturated: Int64
     drain_ticks: int
+    pause_ticks: int
     learned: Learned | None
     error: NDArray[np.float64] | None
     mesh: MeshKind
@@ -141,7 +149,8 @@ def run_on_processors(
         traffic=traffic,
         course=job.course.course(),
         saturated=np.sum([runner.saturated for runner in runners], axis=0),
-        drain_ticks=sum(runner.drain_ticks for runner in runners),
+        drain_ticks=sum(runner.loop.drain_ticks for runner in runners),
+        pause_ticks=sum(runner.pause_ticks for runner in runners),
         learned=learned,
         error=job.error if job.judged else None,
         mesh=mesh,
@@ -266,7 +275,7 @@ def _input_numbers(fixed: ProcessorNetwork) -> Int64:
 
 def _traffic(runners: list[Runner], mesh: MeshKind) -> Traffic:
     flights = [runner.flight for runner in runners]
-    due = sum(runner.sent_copies for runner in runners)
+    due = sum(runner.loop.sent_copies for runner in runners)
     delivered = due if mesh == "ideal" else sum(flight.delivered for flight in flights)
     return Traffic(
         link_packets=np.sum([flight.link_packets for flight in flights], axis=0),
@@ -275,12 +284,15 @@ def _traffic(runners: list[Runner], mesh: MeshKind) -> Traffic:
         drops=np.sum([flight.drops for flight in flights], axis=0),
         waits=np.sum([flight.waits for flight in flights], axis=0),
         waiting_cycles=np.sum([flight.waiting_cycles for flight in flights], axis=0),
-        sent=np.sum([runner.sent_by_key for runner in runners], axis=0),
+        sent=np.sum([runner.loop.sent_by_key for runner in runners], axis=0),
         due=due,
         delivered=delivered,
         lost=sum(flight.lost for flight in flights),
         latency_sum=sum(flight.latency_sum for flight in flights),
         latency_max=max(flight.latency_max for flight in flights),
+        reinjected=sum(int(flight.reinjected.sum()) for flight in flights),
+        lost_at_registers=sum(int(flight.overflows.sum()) for flight in flights),
+        lost_at_monitors=sum(int(flight.crowded.sum()) for flight in flights),
     )
 
 

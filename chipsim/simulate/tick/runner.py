@@ -1,15 +1,9 @@
-"""One machine that runs samples tick after tick: neurons, packets, mesh, rows, ring buffers.
-
-Within a tick nothing a core does with a packet can change what is sent (packets leave from timer
-tasks only, and those are settled at the tick's start), so timer tasks, mesh and rows follow each
-other, each a compiled call, and still agree to the cycle with all of them going on at once.
-"""
+"""One machine that runs samples and learns from them: neurons, ring buffers, weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -17,50 +11,38 @@ from chipsim.kernels.processor.layout import (
     Program,
     new_state,
 )
-from chipsim.mesh.spinnaker_flight import Flight, Visits
+from chipsim.mesh.spinnaker_flight import Flight
 from chipsim.quantise.processor.model import ProcessorNetwork
+from chipsim.simulate.tick.carrier import sent_packets
 from chipsim.simulate.tick.delays import emptied, leave
-from chipsim.simulate.tick.lanes import Lane, make_lanes
+from chipsim.simulate.tick.lanes import Lane
 from chipsim.simulate.tick.learning import finish_batch, start_sample, tutors_of
-from chipsim.simulate.tick.packets import (
-    by_slot,
-    count_copies,
-    deliver,
-    gather,
-    take_at_once,
-)
+from chipsim.simulate.tick.loop import MeshKind, TickLoop, Timers
+from chipsim.simulate.tick.packets import by_slot, deliver
 from chipsim.simulate.tick.program import Layout
 from chipsim.simulate.tick.records import (
-    EVENTS,
-    NO_ROW,
-    Arrivals,
     Cores,
+    Costs,
     Done,
     Input,
+    Int32,
     Int64,
     Now,
     Sent,
-    Waiting,
     Written,
-    idle_cores,
 )
-from chipsim.simulate.tick.rows import run_rows
 from chipsim.simulate.tick.timers import run_timers
-
-T = TypeVar("T")
-
-MeshKind = Literal["real", "ideal"]
-"""``ideal``: packets arrive at once, and cores have all the time they need."""
+from chipsim.simulate.tick.transport import new_sent, run_pause
 
 
 class Watcher(Protocol):
     """Is shown every tick of a sample."""
 
     def after_timers(self, runner: Runner, tick: int) -> None:
-        """Look at the cores when a tick's timer tasks have been settled."""
+        """Look at the cores when timer tasks of a tick have been settled, perhaps not yet all."""
 
-    def after_tick(self, runner: Runner, tick: int, sent: Sent, found: Sequence[Done]) -> None:
-        """Look at a tick that has ended: what was sent, and what was processed."""
+    def after_tick(self, runner: Runner, tick: int, sent: int, found: Sequence[Done]) -> None:
+        """Look at a tick that has ended: packets sent, and what was processed."""
 
 
 class Runner:
@@ -68,7 +50,8 @@ class Runner:
 
     ``threads`` share the cores of a tick, which changes no result.  ``outputs`` is the size of the
     readout if its membranes are to be written down, else 0.  ``counts (slots, COUNTS)`` add
-    up over samples; see `chipsim.simulate.tick.records`.
+    up over samples; see `chipsim.simulate.tick.records`.  ``pause_ticks`` passed between samples
+    while weights were sent.
     """
 
     def __init__(
@@ -88,30 +71,35 @@ class Runner:
         self.tutors = tutors_of(layout, fixed)
         self.outputs = self.tutors.plastic.output.size
         self.held = emptied(layout.held)
-        slots = layout.core_of.size
-        self.cores = idle_cores(slots, layout.memories.size - 1, layout.costs.queue)
-        self.flight = Flight(layout.machine, layout.routes, layout.payload)
-        self.lanes = make_lanes(layout, self.state, self.outputs, 1 if self.learns else threads)
-        self._pool = ThreadPoolExecutor(len(self.lanes)) if len(self.lanes) > 1 else None
-        self.waiting, self.waits = _waiting(0), 0
-        self.drain_ticks = 0
-        self.sent_by_key = np.zeros(layout.payload.size, np.int64)
+        lanes = 1 if self.learns else threads
+        self.loop = TickLoop(layout, mesh, self.state, self.outputs, lanes)
+        self.pause_ticks = 0
         self._now, self.written = Now(0, self.steps, 0), self._blank()
 
     @property
-    def sent_copies(self) -> int:
-        """Deliveries due of all packets sent so far."""
-        return int((self.sent_by_key * self.layout.routes.deliveries).sum())
+    def costs(self) -> Costs:
+        """What work takes."""
+        return self.loop.costs
+
+    @property
+    def cores(self) -> Cores:
+        """The cores as they are now."""
+        return self.loop.cores
+
+    @property
+    def flight(self) -> Flight:
+        """The packets in the mesh."""
+        return self.loop.carrier.flight
 
     @property
     def counts(self) -> Int64:
         """What has happened on each slot so far."""
-        return self.cores.counts
+        return self.loop.cores.counts
 
     @property
     def saturated(self) -> Int64:
         """What left its range so far, (populations, 3)."""
-        total: Int64 = np.sum([lane.state.saturated for lane in self.lanes], axis=0)
+        total: Int64 = np.sum([lane.state.saturated for lane in self.loop.lanes], axis=0)
         return total + self.state.saturated
 
     def run_sample(
@@ -122,19 +110,15 @@ class Runner:
         Goes on after the last tick until every packet is accounted for.  ConservationError if one
         is not.
         """
-        ticks = self.layout.ticks
         self.begin_sample(number, updates)
+        ticks = tick = self.layout.ticks
         self.run_ticks(given, 0, ticks, watcher)
-        tick = ticks
-        while self._pending():
-            self._tick(tick, given, watcher)
+        while self.loop.pending(ticks):
+            self.run_ticks(given, tick, tick + 1, watcher)
             tick += 1
-        # The timer task after the last tick tells whether that tick was long enough.
-        self._timers(tick, given)
-        self.drain_ticks += tick - ticks
+        self.loop.finish(tick, ticks, self._timers_of(given, None))
         extension, begun = self.layout.slots.extension, self.cores.begun
-        leave(self.held, extension, begun, ticks, self.cores.counts)
-        self.flight.check()
+        leave(self.held, extension, begun, ticks, self.counts)
         return self.written
 
     def begin_sample(self, number: int, updates: bool = False) -> None:
@@ -143,22 +127,44 @@ class Runner:
         self.written = self._blank()
         start_sample(self.state, self.tutors)
         self.held = emptied(self.layout.held)
-        counts, layout = self.cores.counts, self.layout
-        self.cores = idle_cores(
-            layout.core_of.size, layout.memories.size - 1, layout.costs.queue
-        )._replace(counts=counts, events_before=counts[:, EVENTS].copy())
-        self.flight.restart()
+        self.loop.begin()
 
     def run_ticks(
         self, given: Input, first: int, last: int, watcher: Watcher | None = None
     ) -> None:
         """Run ticks ``first .. last-1`` of the sample that has begun."""
+        timers = self._timers_of(given, watcher)
         for tick in range(first, last):
-            self._tick(tick, given, watcher)
+            sent, found = self.loop.tick(tick, timers, self._deliver)
+            if watcher:
+                watcher.after_tick(self, tick, sent, found)
 
     def update_weights(self, tick: int, rate: int) -> None:
-        """Let all weights follow the batch's gradient."""
-        finish_batch(self.program, self.state, self.tutors, tick, rate)
+        """Let all weights follow the batch's gradient; B follows as the readout's core tells it."""
+        weights = np.zeros(self.layout.transport.weights, np.int32)
+        finish_batch(self.program, self.state, self.tutors, tick, rate, weights)
+        if weights.size:
+            self._send_weights(weights)
+
+    def _send_weights(self, weights: Int32) -> None:
+        """Pause: run ticks in which no neuron steps and the readout's core sends its weights."""
+        transport = self.layout.transport
+        ticks, tick = -(-transport.key.size // self.costs.weights_a_tick), 0
+        costs = self.costs._replace(ticks=ticks)
+        sent, progress = new_sent(transport.key.size), np.zeros(1, np.int64)
+        self._now, self.written = Now(0, 0, 0), self._blank()._replace(weights=weights)
+        self.loop.begin()
+
+        def timers(tick: int, until: int) -> Sent:
+            run_pause(costs, self.layout.slots, self.cores, transport, sent, progress, tick, until)
+            count = int(sent.filled[0])
+            return Sent(sent.cycle[:count], sent.key[:count], sent.tag[:count], sent.filled)
+
+        while tick < ticks or progress[0] < transport.key.size or self.loop.pending(ticks):
+            self.loop.tick(tick, timers, self._deliver)
+            tick += 1
+        self.loop.finish(tick, ticks, timers)
+        self.pause_ticks += ticks
 
     def _blank(self) -> Written:
         neurons = int(self.program.formats[0]["neurons"])
@@ -166,123 +172,40 @@ class Runner:
             np.zeros((self.steps, neurons), np.uint8),
             np.zeros((self.steps, self.membranes), np.int32),
             np.zeros((self.layout.ticks, self.outputs), np.int32),
+            np.zeros(0, np.int32),
         )
 
-    def _pending(self) -> bool:
-        cores = self.cores
-        if self.mesh == "ideal":
-            return False
-        behind = bool((cores.begun < self.layout.ticks).any())
-        return behind or self.waits > 0 or not self.flight.empty or _busy(cores)
+    def _timers_of(self, given: Input, watcher: Watcher | None) -> Timers:
+        """Return what does the timer tasks of a sample."""
 
-    def _each(self, work: Callable[[Lane], T]) -> list[T]:
-        """Let all lanes do ``work``, side by side."""
-        if self._pool is None:
-            return [work(lane) for lane in self.lanes]
-        return list(self._pool.map(work, self.lanes))
+        def timers(tick: int, until: int) -> Sent:
+            sent = self._timers(tick, until, given)
+            if watcher:
+                watcher.after_timers(self, tick)
+            return sent
 
-    def _timers(self, tick: int, given: Input) -> Sent:
-        """Do the timer tasks that begin in ``tick``; return what they send."""
+        return timers
 
+    def _timers(self, tick: int, until: int, given: Input) -> Sent:
         def work(lane: Lane) -> Sent:
             sent = lane.room_for(self.held)
             run_timers(
-                self.layout.costs, self.layout.slots, self.cores, self._now, given, self.program,
+                self.costs, self.layout.slots, self.cores, self._now, given, self.program,
                 lane.state, self.tutors, self.held, sent, self.written,
-                lane.fired, lane.first_slot, lane.last_slot, tick,
+                lane.fired, lane.first_slot, lane.last_slot, tick, until,
             )  # fmt: skip
             count = int(sent.filled[0])
             return Sent(sent.cycle[:count], sent.key[:count], sent.tag[:count], sent.filled)
 
-        parts = self._each(work)
-        sent = parts[0]
-        if len(parts) > 1:
-            key = np.concatenate([part.key for part in parts])
-            sent = Sent(
-                np.concatenate([part.cycle for part in parts]),
-                key,
-                np.concatenate([part.tag for part in parts]),
-                np.array([key.size]),
-            )
-        self.sent_by_key += np.bincount(sent.key, minlength=self.sent_by_key.size)
-        return sent
-
-    def _tick(self, tick: int, given: Input, watcher: Watcher | None) -> None:
-        sent = self._timers(tick, given)
-        if watcher:
-            watcher.after_timers(self, tick)
-        if self.mesh == "ideal":
-            found = [self._at_once(sent)]
-        else:
-            found = self._through_the_mesh(tick, sent)
-        if watcher:
-            watcher.after_tick(self, tick, sent, found)
+        parts = self.loop.each(work)
+        if len(parts) == 1:
+            return parts[0]
+        columns = ([getattr(part, name) for part in parts] for name in ("cycle", "key", "tag"))
+        return sent_packets(*(np.concatenate(column) for column in columns))
 
     def _deliver(self, lane: Lane, done: Done) -> None:
         order = by_slot(done, self.layout.core_of.size)
         deliver(
-            self.layout.costs, self.layout.slots, self.cores, self.layout.rows, self._now,
+            self.costs, self.layout.slots, self.cores, self.layout.rows, self._now,
             self.program, lane.state, self.tutors, self.held, self.written, done, order,
         )  # fmt: skip
-
-    def _at_once(self, sent: Sent) -> Done:
-        layout = self.layout
-        done = _done(int(layout.routes.deliveries[sent.key].sum()))
-        take_at_once(
-            layout.costs, self.cores, layout.rows, layout.entries, layout.routes.ptr, sent, done
-        )
-        self._deliver(self.lanes[0], done)
-        return done
-
-    def _through_the_mesh(self, tick: int, sent: Sent) -> list[Done]:
-        layout, costs = self.layout, self.layout.costs
-        until = (tick + 1) * costs.tick
-        last = -(-until * costs.router_scale // costs.router_unit)
-        arrivals = self._gather(self.flight.run(sent.cycle, sent.key, sent.tag, last), until)
-
-        def work(lane: Lane) -> Done:
-            part = slice(lane.first_slot, lane.last_slot)
-            come = int(arrivals.ptr[lane.last_slot] - arrivals.ptr[lane.first_slot])
-            held = int(self.cores.held[part].sum())
-            done = _done(come + held + 2 * (lane.last_slot - lane.first_slot))
-            run_rows(
-                costs, self.cores, layout.rows, arrivals, layout.memories, done, lane.first,
-                lane.last, until,
-            )  # fmt: skip
-            self._deliver(lane, done)
-            return done
-
-        return self._each(work)
-
-    def _gather(self, visits: Visits, until: int) -> Arrivals:
-        layout = self.layout
-        room = count_copies(layout.entries, visits.node) + self.waits
-        arrivals = Arrivals(
-            np.zeros(layout.core_of.size + 1, np.int64), np.empty(room, np.int64),
-            np.empty(room, np.int64), np.empty(room, np.int64),
-        )  # fmt: skip
-        later = _waiting(room)
-        left = gather(
-            layout.costs, layout.entries, visits.tag, visits.node, visits.cycle, until,
-            self.waiting, self.waits, later, arrivals,
-        )  # fmt: skip
-        self.waiting, self.waits = later, left
-        return Arrivals(arrivals.ptr, *(a[: room - left] for a in arrivals[1:]))
-
-
-def _busy(cores: Cores) -> bool:
-    """Whether a core still has a packet or row to process."""
-    return bool(
-        cores.held.any() or (cores.dma_row != NO_ROW).any() or (cores.ready_row != NO_ROW).any()
-    )
-
-
-def _waiting(room: int) -> Waiting:
-    return Waiting(*(np.empty(room, np.int64) for _ in range(4)))
-
-
-def _done(room: int) -> Done:
-    return Done(
-        np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room, np.int64),
-        np.empty(room, np.int64), np.zeros(1, np.int64),
-    )  # fmt: skip

@@ -15,6 +15,7 @@ from chipsim.simulate.tick.records import (
     BUSIEST_EVENTS,
     BUSY_MAX,
     EVENTS,
+    FAR,
     MISSES,
     NEURON_UPDATES,
     OVER_MAX,
@@ -36,13 +37,22 @@ TAG_BITS = 32
 
 
 @compiled
+def next_start(costs: Costs, cores: Cores, slot: int) -> int:
+    """Return when a core's next timer task can begin, `FAR` while that hangs on rows."""
+    if costs.rows_first:
+        return int(max(cores.timer_at[slot], cores.free_at[slot]))
+    return int(max(cores.free_at[slot], cores.begun[slot] * costs.tick))
+
+
+@compiled
 def begin_timer(costs: Costs, cores: Cores, slot: int) -> int:
-    """Begin a core's next timer task as soon as it is due and the processor free; return when.
+    """Begin a core's next timer task as soon as it can; return when that is.
 
     Its deadline was missed if that is late: the tick before had more work than cycles.
     """
     due = cores.begun[slot] * costs.tick
-    start = max(cores.free_at[slot], due)
+    start = next_start(costs, cores, slot)
+    cores.timer_at[slot] = FAR
     counts = cores.counts[slot]
     if cores.busy[slot] > counts[BUSY_MAX]:
         counts[BUSY_MAX] = cores.busy[slot]
@@ -56,7 +66,7 @@ def begin_timer(costs: Costs, cores: Cores, slot: int) -> int:
     counts[TICKS] += 1
     cores.begun[slot] += 1
     cores.free_at[slot] = start
-    return int(start)
+    return start
 
 
 @inlined
@@ -186,16 +196,15 @@ def release_dopamine(plan: Slots, tutors: Any, slot: int, tick: int) -> None:
 def run_timers(
     costs: Costs, plan: Slots, cores: Cores, now: Now, given: Input, program: Any, state: Any,
     tutors: Any, held: Held, sent: Sent, written: Written,
-    fired: Any, first: int, last: int, tick: int,
+    fired: Any, first: int, last: int, tick: int, until: int,
 ) -> None:  # fmt: skip
-    """Do the timer tasks that slots ``first .. last-1`` begin in ``tick``.
+    """Do the timer tasks that slots ``first .. last-1`` begin before cycle ``until`` of ``tick``.
 
-    That is one for each core that keeps up, none for one that is still busy at the tick's end,
-    several for one that catches up.
+    In a whole tick that is one for each core that keeps up, none for one that is still busy at its
+    end, several for one that catches up.
     """
-    until = (tick + 1) * costs.tick
     for slot in range(first, last):
-        while cores.begun[slot] <= tick and cores.free_at[slot] < until:
+        while cores.begun[slot] <= tick and next_start(costs, cores, slot) < until:
             mine = cores.begun[slot]
             start = begin_timer(costs, cores, slot)
             release_dopamine(plan, tutors, slot, now.tick0 + mine)

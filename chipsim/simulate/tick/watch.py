@@ -14,7 +14,6 @@ from chipsim.simulate.tick.records import (
     TIMER_CYCLES,
     Done,
     Int64,
-    Sent,
 )
 from chipsim.simulate.tick.runner import Runner
 
@@ -58,14 +57,14 @@ class FirstSample:
                 core = int(runner.layout.core_of[slot])
                 self._tasks.append((core, TIMER, tick, start, cycles))
 
-    def after_tick(self, runner: Runner, tick: int, sent: Sent, found: Sequence[Done]) -> None:
+    def after_tick(self, runner: Runner, tick: int, sent: int, found: Sequence[Done]) -> None:
         """Note what the tick amounted to."""
         if tick >= self._series.shape[1]:
             return
         late = int(runner.counts[:, LATE].sum())
         self._series[:, tick] = (
             runner.cores.busy.max(initial=0),
-            sent.key.size,
+            sent,
             late - self._late,
         )
         self._late = late

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,6 +105,20 @@ def test_learning_signals_go_back_to_the_layer() -> None:
     assert all(space.targets == (14,) for space in keys[1:14])
     assert (keys[14].kind, keys[14].slice, keys[14].targets) == ("signal", 14, hidden)
     assert len(keys) == 15
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "adaptive"])
+def test_weights_go_to_the_one_core_that_follows_them(kind: str) -> None:
+    network = credit_assignment()
+    assert network.learning is not None
+    network = replace(network, learning=replace(network.learning, kind=kind))
+    weights = keys_of(network, spinnaker1())[15:]
+    assert [space.targets for space in weights] == [(number,) for number in range(1, 14)]
+    assert all((space.kind, space.slice) == ("weight", 14) for space in weights)
+    # 8 neurons and 2 outputs: room for 16 packets a core, 256 in all, in an aligned block.
+    assert [space.key - weights[0].key for space in weights] == [16 * n for n in range(13)]
+    assert weights[0].key % 256 == 0
+    assert {space.mask for space in weights} == {0xFFFFFFF0}
 
 
 def test_reward_reaches_the_cores_it_changes() -> None:

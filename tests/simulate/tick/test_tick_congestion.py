@@ -10,7 +10,7 @@ import pytest
 from chipsim.job import SILENT, Choices, Job
 from chipsim.pipeline import run
 from chipsim.report.processor.summary import summarise
-from chipsim.simulate.tick.runner import MeshKind
+from chipsim.simulate.tick.loop import MeshKind
 from chipsim.tick_results import TickResults
 
 MODEL = Path(__file__).parents[3] / "models" / "eprop_cues.pt"
@@ -54,7 +54,7 @@ def test_the_real_mesh_gives_the_ideal_ones_answers(ideal: dict[str, Any]) -> No
             "dropped_in_mesh",
         ),
         (("core.spike_queue=1",), "dropped_in_queues"),
-        (("sdram.bytes_per_second=128 KiB",), "late"),
+        (("sdram.bytes_per_second=128 KiB", "core.priority=timer"), "late"),
     ],
 )
 def test_congestion_changes_what_the_network_does(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from chipsim.simulate.tick.records import (
     ROW_CYCLES,
     SIGNAL,
     SPIKE_CYCLES,
+    WEIGHTS,
+    WEIGHTS_IN,
     Arrivals,
     Cores,
     Costs,
@@ -28,7 +31,7 @@ from chipsim.simulate.tick.records import (
 )
 from chipsim.simulate.tick.reference import Chip, Packet
 from chipsim.simulate.tick.rows import run_rows
-from chipsim.simulate.tick.timers import begin_timer
+from chipsim.simulate.tick.timers import begin_timer, next_start
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         router_scale=1,
         router_unit=1,
         pair=1,
+        rows_first=draw(st.integers(0, 1)),
+        weight=draw(st.integers(1, 9)),
+        weight_send=1,
+        weights_a_packet=2,
+        weights_a_tick=1,
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     ticks, cores = 5, draw(st.integers(1, 4))
@@ -79,7 +87,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     for _ in range(cores):
         count = draw(st.sampled_from([0, 5, 40]))
         cycles = np.sort(rng.integers(0, ticks * costs.tick, count))
-        kinds = rng.integers(-4, number, count)
+        kinds = rng.integers(-5, number, count)
+        kinds[kinds == -5] = WEIGHTS - 3
         kinds[kinds == -4] = SIGNAL - 1
         kinds[kinds == -3] = SIGNAL
         kinds[kinds == -2] = EMPTY_ROW
@@ -105,31 +114,50 @@ def arrivals_between(scenario: Scenario, begin: int, end: int) -> Arrivals:
     )
 
 
+def stretches(scenario: Scenario, state: Cores) -> Iterator[tuple[int, int, int, bool]]:
+    """Cut ticks as `Runner` does: tick, begin, end, whether timer tasks come before the rows."""
+    costs = scenario.costs
+    shortest = min(min(one) for one in scenario.timers)
+    for tick in range(scenario.ticks):
+        at, end = tick * costs.tick, (tick + 1) * costs.tick
+        while at < end:
+            some_wait = costs.rows_first and (state.begun <= tick).any()
+            until = min(at + shortest, end) if some_wait else end
+            yield tick, at, until, not costs.rows_first
+            at = until
+
+
 def run_compiled(scenario: Scenario) -> tuple[list[tuple[int, ...]], Cores, list[list[int]]]:
     costs, cores = scenario.costs, len(scenario.packets)
     state = idle_cores(cores, 1, costs.queue)
     memories = np.array([0, cores])
     found: list[tuple[int, ...]] = []
     late: list[list[int]] = [[] for _ in range(cores)]
-    for tick in range(scenario.ticks):
-        begin, end = tick * costs.tick, (tick + 1) * costs.tick
+
+    def begin_timers(tick: int, end: int) -> None:
         for slot in range(cores):
-            while state.begun[slot] <= tick and state.free_at[slot] < end:
+            while state.begun[slot] <= tick and next_start(costs, state, slot) < end:
                 start = begin_timer(costs, state, slot)
                 late[slot].append(start - (int(state.begun[slot]) - 1) * costs.tick)
                 state.free_at[slot] += scenario.timers[slot][state.begun[slot] - 1]
+
+    for tick, begin, end, timers_first in stretches(scenario, state):
+        if timers_first:
+            begin_timers(tick, end)
         arrivals = arrivals_between(scenario, begin, end)
         room = arrivals.cycle.size + int(state.held.sum()) + 2 * cores
         done = Done(
             np.zeros(room, np.int32), np.zeros(room, np.int64), np.zeros(room, np.int64),
             np.zeros(room, np.int64), np.zeros(1, np.int64),
         )  # fmt: skip
-        run_rows(costs, state, scenario.rows, arrivals, memories, done, 0, 1, end)
+        run_rows(costs, state, scenario.rows, arrivals, memories, done, 0, 1, begin, end)
         count = int(done.filled[0])
         now = state.begun[done.slot[:count]] - 1
         row = np.where(done.row >= 0, done.row >> ROW_BITS, done.row)
         columns = (done.slot[:count], row[:count], done.tick[:count], now, done.cycle[:count])
         found += list(zip(*(c.tolist() for c in columns), strict=True))
+        if not timers_first:
+            begin_timers(tick, end)
     return found, state, late
 
 
@@ -160,6 +188,7 @@ def test_equals_the_reference(scenario: Scenario) -> None:
         waiting = len(core.queue) + (core.coming is not None) + len(core.there)
         assert counts[PACKETS_IN] == len(mine) + core.overflows + waiting
         spikes = sum(1 for p in mine if p.row > SIGNAL) + waiting - len(core.queue)
+        assert counts[WEIGHTS_IN] == sum(1 for p in mine if p.row <= WEIGHTS)
         assert counts[SPIKE_CYCLES] == spikes * scenario.costs.spike
 
 
@@ -177,6 +206,11 @@ def test_the_next_row_comes_while_one_is_processed() -> None:
         router_scale=1,
         router_unit=1,
         pair=1,
+        rows_first=0,
+        weight=9,
+        weight_send=1,
+        weights_a_packet=2,
+        weights_a_tick=1,
     )
     rows = rows_of([100], 20, [5])
     packets = [Packet(100, 0, 0)] * 4
@@ -200,6 +234,11 @@ def test_cores_share_the_memory() -> None:
         router_scale=1,
         router_unit=1,
         pair=1,
+        rows_first=0,
+        weight=9,
+        weight_send=1,
+        weights_a_packet=2,
+        weights_a_tick=1,
     )
     rows = rows_of([100], 2, [5])
     found, _, _ = run_compiled(Scenario(costs, rows, [[Packet(100, 0, 0)]] * 3, [[1]] * 3))

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chipsim.errors import InputError
+from chipsim.kernels.processor.layout import READOUT
 from chipsim.network import Trace
+from chipsim.quantise.processor.learning import schedule
 from chipsim.simulate.tick.records import (
     COUNTS,
     EARLY,
@@ -18,9 +20,10 @@ from chipsim.simulate.tick.records import (
     OVERFLOWS,
     PACKETS_IN,
     SIGNALS_IN,
+    WEIGHTS_IN,
     Input,
 )
-from chipsim.simulate.tick.run import TickActivity, run_on_processors
+from chipsim.simulate.tick.run import TickActivity, _Job, run_on_processors
 from chipsim.simulate.tick.runner import Runner
 from tests.simulate.tick.networks import chip_with, laid_out, learner, recurrent, spikes
 
@@ -98,7 +101,10 @@ def test_every_packet_is_accounted_for(seed: int, changes: list[str], tick: str)
     real = run_on_processors(fixed, layout, spikes(seed, 2, 30, 20, 0.3))
     assert accounted(real)
     assert real.counts[:, PACKETS_IN].sum() == real.traffic.delivered
-    assert (real.traffic.lost > 0) == (real.traffic.drops.sum() > 0)
+    traffic = real.traffic
+    gone = traffic.lost_at_registers + traffic.lost_at_monitors
+    assert traffic.drops.sum() == traffic.reinjected + gone
+    assert (traffic.lost > 0) == (gone > 0)
 
 
 def test_congestion_loses_packets_and_changes_answers() -> None:
@@ -171,7 +177,60 @@ def test_learning_on_chip_is_learning_in_the_ideal(kind: str, batch: int) -> Non
     assert real.learned.updates == (3 if batch else 0)
     layer_cores = int((layout.slots.learner >= 0).sum()) - 1
     assert real.counts[:, SIGNALS_IN].sum() == 6 * 15 * 2 * layer_cores
+    # Cores of 5, 5 and 2 neurons with 2 outputs, two weights a packet, after each of 3 updates.
+    packets = 0 if kind == "random" else 3 * (5 + 5 + 2)
+    assert real.counts[:, WEIGHTS_IN].sum() == ideal.counts[:, WEIGHTS_IN].sum() == packets
+    assert real.pause_ticks == (3 if packets else 0)
     assert accounted(real)
+
+
+def after_one_batch(kind: str, *overrides: str, **costs_of_pause: int) -> tuple[Runner, np.ndarray]:
+    """Run two samples and move the weights; return the machine, and B as it was before."""
+    fixed, layout = laid_out(learner(5, 2, kind), chip_with("core.max_neurons=5", *overrides))
+    trace = spikes(5, 2, 25, 10, 0.6)
+    job = _Job(fixed, layout, Trace("taught", spikes=trace.spikes, labels=np.arange(2)), "real",
+               lambda count: None, fixed.network)  # fmt: skip
+    runner = job.runner()
+    before = runner.tutors.plastic.feedback.copy()
+    for sample in range(2):
+        job.run(runner, sample, sample == 1)
+    runner.loop.costs = runner.loop.costs._replace(**costs_of_pause)
+    runner.update_weights(2 * layout.ticks, int(schedule(fixed.network.learning, 25, 0, 1)[0]))
+    return runner, before
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "adaptive"])
+def test_weights_come_as_packets_at_a_rate(kind: str) -> None:
+    runner, before = after_one_batch(kind)
+    slow, _ = after_one_batch(kind, "core.weights_per_tick=5")
+    assert (runner.pause_ticks, slow.pause_ticks) == (1, 3)
+    now = runner.tutors.plastic.feedback
+    assert np.array_equal(now, slow.tutors.plastic.feedback)
+    assert (now != before).sum() >= now.size // 2
+    if kind == "symmetric":
+        learning = runner.tutors.learning
+        at = int(learning.learners[READOUT]["column"] + learning.constants[0]["layer_column"])
+        first = learning.column[at : at + 12]
+        shift = int(runner.program.populations[2]["shift"])
+        readout = [runner.program.weight[first + k].view(np.int16) for k in range(2)]
+        assert np.array_equal(now, np.concatenate(readout).astype(np.int32) << shift)
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "adaptive"])
+def test_a_core_that_is_not_told_goes_on_with_its_old_feedback(kind: str) -> None:
+    whole, before = after_one_batch(kind)
+    # 12 packets come 45 cycles apart to queues of one place, each taken for 150 cycles.
+    some, _ = after_one_batch(kind, queue=1, weight=150)
+    lost = int(some.counts[:, OVERFLOWS].sum())
+    told = some.tutors.plastic.feedback != before
+    assert np.array_equal(some.tutors.plastic.feedback[told], whole.tutors.plastic.feedback[told])
+    assert lost > 0
+    assert 0 < told.sum() < (whole.tutors.plastic.feedback != before).sum()
+
+
+def test_a_payload_without_room_for_a_weight_is_refused() -> None:
+    with pytest.raises(InputError, match="payload_packet_bits: 55 given"):
+        laid_out(learner(5, 2, "symmetric"), chip_with("router.payload_packet_bits=55"))
 
 
 def test_lanes_change_nothing() -> None:
@@ -179,7 +238,7 @@ def test_lanes_change_nothing() -> None:
     given = nothing_but(spikes(6, 1, 30, 20, 0.3))
     runners = [Runner(layout, fixed, threads=threads) for threads in (1, 2)]
     one, two = (runner.run_sample(given, 0) for runner in runners)
-    assert [len(runner.lanes) for runner in runners] == [1, 2]
+    assert [len(runner.loop.lanes) for runner in runners] == [1, 2]
     assert np.array_equal(one.raster, two.raster)
     assert np.array_equal(runners[0].counts, runners[1].counts)
     assert np.array_equal(runners[0].saturated, runners[1].saturated)
