@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from chipsim.connectivity import Sparse
 from chipsim.mapping.processor.model import DELAY
-from chipsim.mesh.spinnaker_flight import Visits
 from chipsim.network import Network, Projection, Trace
 from chipsim.simulate.tick.delays import emptied, hold
 from chipsim.simulate.tick.ideal import run_ideal_samples
@@ -115,14 +114,19 @@ class Recording(Runner):
         super().__init__(*args)  # type: ignore[arg-type]
         self.reached: list[Arrivals] = []
         self.left: list[Sent] = []
+        self.ticks = 0
+        carry = self.loop.carrier.carry
 
-    def _gather(self, visits: Visits, until: int) -> Arrivals:
-        self.reached.append(super()._gather(visits, until))
-        return self.reached[-1]
+        def watched(sent: Sent, until: int) -> Arrivals:
+            self.reached.append(carry(sent, until))
+            return self.reached[-1]
 
-    def _timers(self, tick: int, given: Input) -> Sent:
-        sent = super()._timers(tick, given)
+        self.loop.carrier.carry = watched  # type: ignore[method-assign]
+
+    def _timers(self, tick: int, until: int, given: Input) -> Sent:
+        sent = super()._timers(tick, until, given)
         self.left.append(Sent(*(part.copy() for part in sent)))
+        self.ticks = tick
         return sent
 
 
@@ -132,13 +136,15 @@ class Recording(Runner):
     st.lists(st.sampled_from(CONGESTED), max_size=8, unique=True),
     st.sampled_from(["tick=5 us", "tick=2 us"]),
     st.sampled_from([0, 3, 60]),
+    st.sampled_from(["timer", "rows"]),
 )
 def test_extensions_equal_the_reference(
-    seed: int, changes: list[str], tick: str, neuron: int
+    seed: int, changes: list[str], tick: str, neuron: int, first: str
 ) -> None:
     chip = chip_with(
         *changes, tick, "core.delay_slots=5", f"cycles.delay_neuron={neuron}",
-        f"cycles.delay_spike={1 + seed % 300}", f"cycles.timer={seed % 100}",
+        f"cycles.delay_spike={1 + seed % 300}", f"cycles.timer={seed % 100 + (first == 'rows')}",
+        f"core.priority={first}",
     )  # fmt: skip
     fixed, layout = laid_out(with_delays(recurrent(seed), seed, 25), chip)
     runner = Recording(layout, fixed)
@@ -151,7 +157,7 @@ def test_extensions_equal_the_reference(
     bits = held.stages[held.first[d] : held.first[d + 1]].tolist()
     stages = [[s for s in range(1, 6) if word >> s & 1] for word in bits]
     twin = Extension(stages, int(held.slots[0]), int(plan.neuron[slot]), int(plan.send[slot]))
-    timers = [int(plan.timer[slot])] * len(runner.reached)
+    timers = [int(plan.timer[slot])] * runner.ticks
     reference = Chip(costs, [], [], [packets_of(runner, slot)], [timers], {0: twin})
     reference.run()
     key = held.key[d].tolist()
