@@ -37,7 +37,7 @@ def test_kept_mapping_is_what_mapping_again_gives(kept: Path) -> None:
 
 def test_a_kept_mapping_runs_and_learns() -> None:
     (kept,) = (path for path in KEPT if "pattern" in path.name)
-    job = Job(model_of(kept), "spinnaker1", mapping=kept, limit=2, choices=Choices(learn=True))
+    job = Job(model_of(kept), "spinnaker1", mapping=kept, choices=Choices(learn=True))
     results = run(job, SILENT)
     assert isinstance(results, TickResults)
     assert results.activity.learned is not None
