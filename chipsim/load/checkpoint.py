@@ -63,7 +63,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if is_safetensors(head, path.stat().st_size):
             tensors, metadata = parse_safetensors(path.read_bytes())
             return Checkpoint(path, _without_prefix(tensors), _from_json(metadata))
-        raise MalformedError(_not_a_checkpoint(head))
+        raise MalformedError(_not_a_checkpoint(path, head))
 
 
 def _read_zip(path: Path) -> Checkpoint:
@@ -164,9 +164,14 @@ def _plain_description(value: Any) -> Mapping[str, Any]:
     return copied
 
 
-def _not_a_checkpoint(head: bytes) -> str:
+def _not_a_checkpoint(path: Path, head: bytes) -> str:
     if not head:
         return "the file is empty"
+    if path.suffix in (".yaml", ".yml"):
+        return (
+            f"this is a YAML file; give the checkpoint that it describes ({path.stem}.pt, .npz or "
+            ".safetensors), and the description beside it is found"
+        )
     if head[:1] == b"\x80":
         return (
             "this is a plain pickle or a torch file from before torch 1.6, which only running "

@@ -368,6 +368,13 @@ def test_other_files(tmp_path, data, part):
     refused(tmp_path, data, part)
 
 
+def test_a_description_is_not_its_checkpoint(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text("model: net\n")
+    with pytest.raises(InputError, match=r"YAML file; give the checkpoint .* \(net.pt"):
+        read_checkpoint(path)
+
+
 def test_two_state_dicts(tmp_path):
     content = {"model": {"w": tensor(3)}, "net": {"w": tensor(3)}}
     refused(tmp_path, of_pickle(content, _0=THREE.tobytes()), "model, net")
