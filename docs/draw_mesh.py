@@ -1,4 +1,4 @@
-"""Draw docs/images/mesh-latency.svg (five meshes, uniform traffic): ``python docs/draw_mesh.py``."""
+"""Draw docs/images/mesh-latency.svg (uniform traffic): ``python docs/draw_mesh.py``."""
 
 from __future__ import annotations
 
