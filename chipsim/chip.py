@@ -158,8 +158,9 @@ class Mesh:
 
     A packet is one flit, or, where ``flit_bits`` is set, as many as its header and payload need.
     A link carries a flit every ``link_interval`` cycles in one of ``vcs`` channels; a head that
-    stood behind another packet takes ``head_cycles`` more; with ``flow`` cut_through a packet
-    moves on only where all of it has room.  Where links go around, ``ring_classes`` says which
+    stood behind another packet takes ``head_cycles`` more; flits behind a head take
+    ``head_stages`` less for every hop.  With ``flow`` cut_through a packet moves on only where all
+    of it has room.  Where links go around, ``ring_classes`` says which
     packets take which half of the channels (`chipsim.mesh.rings`).
 
     Routers may stand on several chips of ``chip_width x chip_height`` (0: one chip), whose links
@@ -187,6 +188,7 @@ class Mesh:
     ring_classes: RingClasses = "dateline"
     link_interval: int = 1
     head_cycles: int = 0
+    head_stages: int = 0
     flit_bits: int = 0
     header_bits: int = 0
     chip_width: int = 0

@@ -63,6 +63,7 @@ def mesh_of_options(args: argparse.Namespace) -> Mesh:
         ring_classes=given("ring_classes", "dateline"),
         link_interval=given("link_interval", 1),
         head_cycles=given("head_cycles", 0),
+        head_stages=given("head_stages", 0),
         board_hop_cycles=given("board_hop_cycles", 0),
         board_link_interval=given("board_link_interval", 0),
     )

@@ -9,8 +9,8 @@ ROUTINGS = ("xy", "west_first", "odd_even")
 RING_CLASSES = ("dateline", "balanced")
 OWN_OPTIONS = (
     "topology", "size", "cores", "routing", "vcs", "buffer", "hop_cycles", "credit_cycles",
-    "head_cycles", "link_interval", "board_hop_cycles", "board_link_interval", "cut_through",
-    "ring_classes",
+    "head_cycles", "head_stages", "link_interval", "board_hop_cycles", "board_link_interval",
+    "cut_through", "ring_classes",
 )  # fmt: skip
 """The options that describe a mesh, None unless given."""
 
@@ -36,6 +36,7 @@ def add_mesh_options(parser: argparse.ArgumentParser) -> None:
     add("--hop-cycles", type=int, metavar="N", help="cycles a hop (default: 3)")
     add("--credit-cycles", type=int, metavar="N", help="cycles a credit takes (default: 2)")
     add("--head-cycles", type=int, metavar="N", help="extra cycles for a queued head (default: 0)")
+    add("--head-stages", type=int, metavar="N", help="of a hop, only a head's (default: 0)")
     add("--link-interval", type=int, metavar="N", help="cycles a flit takes a link (default: 1)")
     add("--board-hop-cycles", type=int, metavar="N", help="cycles a hop between boards")
     add("--board-link-interval", type=int, metavar="N", help="as --link-interval, between boards")

@@ -38,6 +38,7 @@ def read_mesh(section: Section, leaves: Leaves) -> Mesh:
     _check_chips(section, mesh)
     if section.has("links"):
         mesh = replace(mesh, special=read_special(section, mesh, leaves))
+    _check_head_stages(section, mesh)
     return replace(mesh, dead=read_dead(section, mesh)) if section.has("dead") else mesh
 
 
@@ -110,6 +111,23 @@ def _check_flow(section: Section, mesh: Mesh) -> None:
             "flow",
             f"cut_through needs buffers for a whole packet, {flits} flits, got buffer_flits "
             f"{mesh.buffer_flits}",
+        )
+
+
+def _check_head_stages(section: Section, mesh: Mesh) -> None:
+    """The flits behind a head take a cycle at least for every hop."""
+    hops = {
+        "hop_cycles": mesh.hop_cycles,
+        "chip_hop_cycles": mesh.chip_hop_cycles,
+        "board_hop_cycles": mesh.board_hop_cycles,
+    } | {f"links[{i}].hop_cycles": link.hop_cycles for i, link in enumerate(mesh.special)}
+    given = {key: cycles for key, cycles in hops.items() if cycles}
+    shortest = min(given, key=lambda key: given[key])
+    if mesh.head_stages >= given[shortest]:
+        raise section.error(
+            "head_stages",
+            f"expected less than the cycles of any hop, which the flits behind a head take without "
+            f"these stages; {shortest} is {given[shortest]}, got {mesh.head_stages}",
         )
 
 

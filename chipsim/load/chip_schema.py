@@ -40,6 +40,7 @@ MESH_OPTIONS: Mapping[str, Quantity] = {
     "vcs": _whole(1, 8),
     "link_interval": _whole(1, 1024),
     "head_cycles": _whole(0, 1023),
+    "head_stages": _whole(0, 1023),
     "flit_bits": _whole(1, 4096),
     "header_bits": _whole(0, 4096),
     "chip_width": _whole(1, 1024),

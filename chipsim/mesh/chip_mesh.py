@@ -49,6 +49,7 @@ def cores_only(mesh: Mesh) -> Channels:
         hop_cycles=mesh.hop_cycles,
         credit_cycles=mesh.credit_cycles,
         head_cycles=mesh.head_cycles,
+        head_stages=mesh.head_stages,
         cut_through=mesh.flow == "cut_through",
         link_interval=mesh.link_interval,
         routing=TREES if mesh.routing == "xy" else mesh.routing,

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Flit:
-    """A piece of a packet."""
+    """A piece of a packet; as a head it asks for no output before ``asks_from``."""
 
     packet: int
     tree: int
     size: int
     head: bool
     tail: bool
+    asks_from: float = 0.0
 
 
 @dataclass
@@ -70,6 +71,13 @@ class InputChannel:
         if position is None or position >= len(self.flits):
             return None
         return self.flits[position]
+
+    def asks(self, output: int, now: float) -> bool:
+        """Return whether a flit may ask for ``output`` now."""
+        flit = self.next_flit(output)
+        if flit is None or not flit.head:
+            return flit is not None
+        return now >= max(flit.asks_from, self.asks_from)
 
     def move_on(self, output: int) -> None:
         """Note that the next flit for ``output`` has left; the tail ends the branch."""

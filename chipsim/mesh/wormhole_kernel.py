@@ -117,6 +117,8 @@ def hand_over(
     if flit & TAIL:
         state.memory[U(router * sizes.router_words + OWNED)] ^= 1 << ((output << 3) + lane)
     ready = t + ((link >> DELAY_SHIFT) & CYCLES)
+    if flit & HEAD == 0:
+        ready -= sizes.head_stages
     enter(sizes, state, ready, target, lane, flit & ~TIME)
     if flit & HEAD:
         prefetch(ways.trees, mask_at(sizes, load, base, flit, target >> 3))

@@ -28,6 +28,9 @@ class Channels:
     - ``credit_cycles``: a slot freed in cycle t can be filled by a grant in t + credit_cycles;
     - ``head_cycles``: cycles from a packet coming to the front of its channel behind another to
       its first request (0: routes are looked up ahead; 2: a route and a channel allocation stage);
+    - ``head_stages``: how many of the cycles of every ``delay`` only a head takes (the stages that
+      a router passes once a packet, route computation and channel allocation: Dally and Towles,
+      chapter 16); the flits behind it take so many less;
     - ``cut_through``: a packet moves on only where the whole of it has room;
     - ``delay`` (int32, (routers, ports)): cycles from a grant of an output to the first grant at
       the next router; ``interval``, the same shape: cycles from one flit to the next on a link;
@@ -44,6 +47,7 @@ class Channels:
     buffer_flits: int
     credit_cycles: int
     head_cycles: int
+    head_stages: int
     cut_through: bool
     delay: Int32
     interval: Int32
@@ -52,6 +56,14 @@ class Channels:
     injector_port: Int32
     routing: str = TREES
     ring_classes: RingClasses = "dateline"
+
+    def __post_init__(self) -> None:
+        shortest = min(int(self.delay.min()), self.entry_delay)
+        if not 0 <= self.head_stages < shortest:
+            raise InputError(
+                f"mesh.head_stages: {self.head_stages} given, 0 to {shortest - 1} allowed, less "
+                "than the cycles of any hop"
+            )
 
     @property
     def ports(self) -> int:
@@ -89,6 +101,7 @@ def make_channels(
     hop_cycles: int = 3,
     credit_cycles: int = 2,
     head_cycles: int = 0,
+    head_stages: int = 0,
     cut_through: bool = False,
     link_interval: int = 1,
     routing: str = TREES,
@@ -96,7 +109,8 @@ def make_channels(
 ) -> Channels:
     """Give every link of ``topology`` the same flow control; InputError if a value is out of range.
 
-    The zero-load latency of L flits over D links is 2 + hop_cycles (D + 1) + L - 1.
+    The zero-load latency of L flits over D links is 2 + hop_cycles (D + 1) + L - 1, whatever the
+    ``head_stages``.
     """
     for name, value, least, largest in (
         ("vcs", vcs, 1, MAX_VCS),
@@ -129,6 +143,7 @@ def make_channels(
         buffer_flits,
         credit_cycles,
         head_cycles,
+        head_stages,
         cut_through,
         np.full(shape, hop_cycles, dtype=np.int32),
         interval,

@@ -45,6 +45,7 @@ class Sizes(NamedTuple):
     credit: int
     entry_delay: int
     head: int
+    head_stages: int
     cut_through: bool
     buffer: int
     ring: int
@@ -176,6 +177,7 @@ def lay_sizes(channels: Channels) -> Sizes:
         credit=channels.credit_cycles,
         entry_delay=channels.entry_delay,
         head=channels.head_cycles,
+        head_stages=channels.head_stages,
         cut_through=channels.cut_through,
         buffer=channels.buffer_flits,
         ring=ring,

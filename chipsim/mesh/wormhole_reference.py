@@ -15,7 +15,9 @@ not block the others.
   branches have sent theirs, and a flit gives up its slot when all branches have sent it.  So no
   branch waits for a grant of another, as long as the channel has room for what the slower ones
   have left.  A head asks for any channel it is allowed, the other flits for the one their head
-  got.  A head that stood behind another packet asks ``head_cycles`` later than it otherwise could.
+  got.  Of the cycles of a hop the last ``head_stages`` are a head's only: other flits may ask as
+  soon as they have come in.  A head that stood behind another packet asks ``head_cycles`` later
+  than it otherwise could.
 - **Rings.**  Where it enters a ring of a torus, a packet that will cross the ring's dateline may
   take the upper half of the channels only, others the lower half only.  With balanced classes only
   those that will cross the link opposite the dateline are kept to the lower half, and those that
@@ -41,6 +43,7 @@ not block the others.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +81,8 @@ class Router:
 
     def receive(self, flit: Flit, port: int, vc: int) -> None:
         """Take a flit into an input channel (first half of a cycle)."""
-        self.inputs[port][vc].flits.append(flit)
+        asks_from = self.mesh.environment.now + self.mesh.channels.head_stages
+        self.inputs[port][vc].flits.append(replace(flit, asks_from=asks_from))
         self.flit_came.succeed()
         self.flit_came = self.mesh.environment.event()
 
@@ -118,9 +122,7 @@ class Router:
         found = []
         for port, channels in enumerate(self.inputs):
             for vc, channel in enumerate(channels):
-                flit = channel.next_flit(output)
-                early = self.mesh.environment.now < channel.asks_from
-                if flit is not None and not (flit.head and early):
+                if channel.asks(output, self.mesh.environment.now):
                     found.append((port, vc))
         return found
 
@@ -281,7 +283,7 @@ class MeshModel:
 
     def travel(self, flit: Flit, delay: int, target: int, vc: int) -> Process:
         """Cross pipeline and link, and land in the first half of a cycle."""
-        yield self.environment.timeout(delay - HALF)
+        yield self.environment.timeout(delay - self.channels.head_stages - HALF)
         self.routers[target >> 3].receive(flit, target & 7, vc)
 
     def return_credit(self, sender: Sender, vc: int) -> Process:

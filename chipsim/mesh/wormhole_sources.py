@@ -44,7 +44,9 @@ def inject(
     target = int(ways.entry[U(source)])
     lane = int(sources.state[U(me + LANE)])
     flit = TAKEN | (packet << PACKET_SHIFT)
+    ready = t + sizes.entry_delay
     if sent:
+        ready -= sizes.head_stages
         until = blocked_until(sizes, state, t, target, lane, 1)
     else:
         flit |= HEAD
@@ -73,7 +75,7 @@ def inject(
         packet = int(sources.following[U(packet)])
         sources.state[U(me + FIRST)] = packet
     sources.state[U(me + SENT)] = sent
-    enter(sizes, state, t + sizes.entry_delay, target, lane, flit)
+    enter(sizes, state, ready, target, lane, flit)
     if packet >= 0:
         look_at_source(sizes, state, t + 1, source)
 

@@ -43,12 +43,13 @@ def test_what_is_left_out_is_the_plain_mesh() -> None:
 def test_every_option(tmp_path: Path) -> None:
     more = (
         "  vcs: {value: 4, published: somewhere}\n  flow: cut_through\n  link_interval: 2\n"
-        "  head_cycles: 1\n  flit_bits: 16\n  header_bits: 20\n  cores_per_router: 2\n"
+        "  head_cycles: 1\n  head_stages: 2\n  flit_bits: 16\n  header_bits: 20\n  cores_per_router: 2\n"
         "  chip_width: 3\n  chip_height: 13\n  chip_hop_cycles: 30\n  chip_link_interval: 8\n"
     )
     chip = chip_with(tmp_path, more, "  hop_bit: 0.1 pJ\n  chip_hop: 1 nJ\n")
     mesh = chip.mesh
-    assert (mesh.vcs, mesh.flow, mesh.link_interval, mesh.head_cycles) == (4, "cut_through", 2, 1)
+    assert (mesh.vcs, mesh.flow, mesh.link_interval) == (4, "cut_through", 2)
+    assert (mesh.head_cycles, mesh.head_stages) == (1, 2)
     assert [mesh.flits(bits) for bits in (0, 12, 13, 64)] == [2, 2, 3, 6]
     assert (mesh.cores, chip.cores, mesh.router_of(5), mesh.local_bit(5)) == (312, 312, 2, 32)
     assert (mesh.chip_width, mesh.chip_hop_cycles) == (3, 30)
@@ -154,6 +155,8 @@ def meshes(draw: st.DrawFn) -> Mesh:
     special = tuple(SpecialLink(*link, draw(st.integers(0, 20)), 4) for link in chosen)
     gone = draw(st.lists(st.sampled_from(routers[1:]), max_size=2, unique=True))
     dead = Dead(tuple(core for core in mesh.working_cores[1:4]), tuple(gone), tuple(links[:2]))
+    hops = (mesh.hop_cycles, mesh.board_hop_cycles, *(link.hop_cycles for link in special))
+    mesh = replace(mesh, head_stages=draw(st.integers(0, min(hop for hop in hops if hop) - 1)))
     return replace(mesh, special=special, dead=draw(st.sampled_from([Dead(), dead])))
 
 
@@ -236,6 +239,17 @@ def test_it_says_where_packets_can_block_each_other(tmp_path: Path) -> None:
         ("  header_bits: 4\n", {}, "only where flit_bits is given"),
         ("  flow: cut_through\n  flit_bits: 4\n", {}, "a whole packet, 16 flits"),
         ("  flow: store\n", {}, "one of wormhole, cut_through"),
+        ("  head_stages: 3\n", {}, "head_stages: expected less .* hop_cycles is 3, got 3"),
+        (
+            "  head_stages: 2\n  links: [{from: [0, 0], to: [1, 0], hop_cycles: 2}]\n",
+            {},
+            r"head_stages: .*links\[0\].hop_cycles is 2, got 2",
+        ),
+        (
+            "  head_stages: 2\n  chip_width: 3\n  chip_height: 13\n  chip_hop_cycles: 1\n",
+            {},
+            "head_stages: .*chip_hop_cycles is 1",
+        ),
         ("  chip_width: 3\n", {}, "needs chip_height, chip_hop_cycles as well"),
         (
             "  chip_width: 5\n  chip_height: 13\n  chip_hop_cycles: 9\n",

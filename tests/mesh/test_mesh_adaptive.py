@@ -30,13 +30,15 @@ def scenarios(draw):
     topo = topology.mesh(draw(st.integers(1, 6)), draw(st.integers(1, 6)), draw(st.integers(1, 2)))
     longest = draw(st.integers(1, 8))
     cut_through = draw(st.booleans())
+    hop_cycles = draw(st.integers(1, 5))
     channels = make_channels(
         topo,
         vcs=draw(st.integers(1, 4)),
         buffer_flits=draw(st.integers(longest if cut_through else 1, 12)),
-        hop_cycles=draw(st.integers(1, 5)),
+        hop_cycles=hop_cycles,
         credit_cycles=draw(st.integers(1, 3)),
         head_cycles=draw(st.integers(0, 3)),
+        head_stages=draw(st.integers(0, hop_cycles - 1)),
         cut_through=cut_through,
         link_interval=draw(st.integers(1, 3)),
         routing=draw(st.sampled_from(ADAPTIVE)),

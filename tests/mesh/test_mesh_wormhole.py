@@ -72,13 +72,16 @@ def scenarios(draw):
     longest = draw(st.integers(1, 8))
     multicast = draw(st.booleans())
     cut_through = draw(st.booleans())
+    hop_cycles = draw(st.integers(1, 5))
+    head_stages = draw(st.integers(0, hop_cycles - 1))
     channels = make_channels(
         topo,
         vcs=vcs + vcs % 2 if topo.rings else vcs,
         buffer_flits=draw(st.integers(longest if cut_through else 1, 16)),
-        hop_cycles=draw(st.integers(1, 5)),
+        hop_cycles=hop_cycles,
         credit_cycles=draw(st.integers(1, 3)),
         head_cycles=draw(st.integers(0, 3)),
+        head_stages=head_stages,
         cut_through=cut_through,
         ring_classes=draw(st.sampled_from(RING_CLASSES)),
         link_interval=draw(st.integers(1, 3)),
@@ -88,7 +91,7 @@ def scenarios(draw):
         shape = channels.delay.shape
         channels = replace(
             channels,
-            delay=rng.integers(1, 20, shape).astype(np.int32),
+            delay=rng.integers(head_stages + 1, 20, shape).astype(np.int32),
             interval=rng.integers(1, 6, shape).astype(np.int32),
         )
     if topo.ports < 8 and draw(st.booleans()):
@@ -132,11 +135,16 @@ def test_equals_the_one_flit_engine(seed, buffer_flits, multicast):
     assert results_equal(one, wormhole.run_phases(channels, trees, packets, flits, detail=True))
 
 
-@pytest.mark.parametrize(("hop_cycles", "head_cycles", "constant"), [(3, 0, 5), (5, 2, 7)])
+@pytest.mark.parametrize(
+    ("hop_cycles", "head_cycles", "head_stages", "constant"),
+    [(3, 0, 0, 5), (5, 2, 0, 7), (5, 2, 2, 7), (5, 0, 4, 7)],
+)
 @pytest.mark.parametrize("flits", [1, 5])
-def test_zero_load_latency_of_every_pair(hop_cycles, head_cycles, constant, flits):
+def test_zero_load_latency_of_every_pair(hop_cycles, head_cycles, head_stages, constant, flits):
     topo = topology.mesh(8, 8)
-    channels = make_channels(topo, vcs=2, hop_cycles=hop_cycles, head_cycles=head_cycles)
+    channels = make_channels(
+        topo, vcs=2, hop_cycles=hop_cycles, head_cycles=head_cycles, head_stages=head_stages
+    )
     source, target = (a.reshape(-1) for a in np.meshgrid(range(64), range(64), indexing="ij"))
     packets = Packets(np.arange(4097), source, np.zeros(4096, np.int64), target)
     size = np.full(4096, flits, np.int32)

@@ -45,13 +45,15 @@ def scenarios(draw, count, room):
     longest = draw(st.integers(2, 8))
     cut_through = room and draw(st.booleans())
     vcs = draw(st.integers(1, 4))
+    hop_cycles = draw(st.integers(1, 4))
     channels = make_channels(
         topo,
         vcs=vcs + vcs % 2 if topo.rings else vcs,
         buffer_flits=draw(st.integers(longest, longest + 3) if room else st.integers(1, 10)),
-        hop_cycles=draw(st.integers(1, 4)),
+        hop_cycles=hop_cycles,
         credit_cycles=draw(st.integers(1, 3)),
         head_cycles=draw(st.integers(0, 2)),
+        head_stages=draw(st.integers(0, hop_cycles - 1)),
         cut_through=cut_through,
         ring_classes=draw(st.sampled_from(RING_CLASSES)),
         link_interval=draw(st.integers(1, 3)),
