@@ -128,7 +128,10 @@ def test_equals_the_reference(scenario, threads):
 def test_equals_the_one_flit_engine(seed, buffer_flits, multicast):
     rng = np.random.default_rng(seed)
     width, height = (int(n) for n in rng.integers(1, 7, size=2))
-    channels = make_channels(topology.mesh(width, height), buffer_flits=buffer_flits)
+    stages = int(rng.integers(3))
+    channels = make_channels(
+        topology.mesh(width, height), buffer_flits=buffer_flits, head_stages=stages
+    )
     trees, packets, flits = random_traffic(rng, channels, multicast, 3, 2000, 150, 1)
     fabric = make_fabric(width, height, buffer_flits=buffer_flits)
     one = engine.run_phases(fabric, trees, packets, detail=True)
@@ -154,13 +157,24 @@ def test_zero_load_latency_of_every_pair(hop_cycles, head_cycles, head_stages, c
 
 
 @pytest.mark.parametrize(
-    ("hop", "head", "flits", "buffer_flits", "rate"),
-    [(3, 0, 1, 4, 0.8), (3, 0, 1, 8, 1.0), (5, 2, 5, 8, 5 / 7), (5, 2, 1, 8, 1 / 3)],
+    ("hop", "head", "stages", "flits", "buffer_flits", "rate"),
+    [
+        (3, 0, 0, 1, 4, 0.8),
+        (3, 0, 0, 1, 8, 1.0),
+        (5, 2, 0, 5, 8, 5 / 7),
+        (5, 2, 2, 5, 8, 5 / 7),
+        (5, 2, 2, 1, 8, 1 / 3),
+        (5, 0, 0, 2000, 4, 4 / 7),
+        (5, 0, 2, 2000, 4, 4 / 5),
+    ],
 )
-def test_throughput_of_one_channel(hop, head, flits, buffer_flits, rate):
+def test_throughput_of_one_channel(hop, head, stages, flits, buffer_flits, rate):
+    """Slots by the round trip, which is shorter where only heads take all of a hop."""
     topo = topology.mesh(3, 1)
-    channels = make_channels(topo, buffer_flits=buffer_flits, hop_cycles=hop, head_cycles=head)
-    count = 4000
+    channels = make_channels(
+        topo, buffer_flits=buffer_flits, hop_cycles=hop, head_cycles=head, head_stages=stages
+    )
+    count = 4000 if flits < 10 else 10
     packets = Packets(
         np.array([0, count]), np.zeros(count), np.zeros(count, np.int64), np.full(count, 2)
     )
@@ -189,6 +203,15 @@ def test_a_ring_needs_two_classes_of_channels():
     with pytest.raises(InputError, match="even number"):
         make_channels(topology.torus(4, 4), vcs=1)
     make_channels(topology.mesh(4, 4), vcs=1)
+
+
+@pytest.mark.parametrize("stages", [-1, 5])
+def test_flits_behind_a_head_take_a_cycle_at_least(stages):
+    with pytest.raises(InputError, match=f"head_stages: {stages} given, 0 to 4 allowed"):
+        make_channels(topology.mesh(4, 4), hop_cycles=5, head_stages=stages)
+    channels = make_channels(topology.mesh(4, 4), hop_cycles=5, head_stages=4)
+    with pytest.raises(InputError, match="4 given, 0 to 3 allowed, less than the cycles of any"):
+        replace(channels, delay=channels.delay - 1)
 
 
 def test_impossible_sizes_are_refused():
