@@ -53,8 +53,10 @@ FIELDS = {"buffer": "buffer_packets", "usable": "entries"}
 SPACING = 1000
 LINK_COUNTS = ("link_packets", "waits", "waiting_cycles")
 """What `--json` has of every chip and link."""
-REFUSED = ("cores", "routing", "vcs", "ring_classes", "head_cycles", "head_stages", "cut_through",
-           "traffic", "load", "board_hop_cycles", "board_link_interval", "flits", "plot")  # fmt: skip
+REFUSED = (
+    "cores", "routing", "vcs", "ring_classes", "head_cycles", "head_stages", "cut_through",
+    "traffic", "load", "board_hop_cycles", "board_link_interval", "flits", "plot",
+)  # fmt: skip
 
 
 def run_tables(args: argparse.Namespace) -> int:

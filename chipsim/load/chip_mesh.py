@@ -115,7 +115,7 @@ def _check_flow(section: Section, mesh: Mesh) -> None:
 
 
 def _check_head_stages(section: Section, mesh: Mesh) -> None:
-    """The flits behind a head take a cycle at least for every hop."""
+    """Flits behind a head take a cycle at least for every hop."""
     hops = {
         "hop_cycles": mesh.hop_cycles,
         "chip_hop_cycles": mesh.chip_hop_cycles,

@@ -43,7 +43,8 @@ def test_what_is_left_out_is_the_plain_mesh() -> None:
 def test_every_option(tmp_path: Path) -> None:
     more = (
         "  vcs: {value: 4, published: somewhere}\n  flow: cut_through\n  link_interval: 2\n"
-        "  head_cycles: 1\n  head_stages: 2\n  flit_bits: 16\n  header_bits: 20\n  cores_per_router: 2\n"
+        "  head_cycles: 1\n  head_stages: 2\n  flit_bits: 16\n  header_bits: 20\n"
+        "  cores_per_router: 2\n"
         "  chip_width: 3\n  chip_height: 13\n  chip_hop_cycles: 30\n  chip_link_interval: 8\n"
     )
     chip = chip_with(tmp_path, more, "  hop_bit: 0.1 pJ\n  chip_hop: 1 nJ\n")

@@ -90,6 +90,11 @@ def test_ring_classes_are_those_of_the_chip():
         make_channels(topology.torus(4, 4), vcs=2, ring_classes="upper")
 
 
+def test_a_chip_has_stages_for_heads():
+    assert channels_of(PLAIN).head_stages == 0
+    assert channels_of(replace(PLAIN, vcs=2, head_stages=2)).head_stages == 2
+
+
 def test_links_between_chips():
     assert not links_between_chips(PLAIN).any()
     cut = replace(PLAIN, chip_width=5, chip_height=2, chip_hop_cycles=9)

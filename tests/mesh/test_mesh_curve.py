@@ -215,6 +215,18 @@ def test_ring_classes_from_the_command_line(capsys):
     assert accepted["balanced"] > 1.2 * accepted["dateline"]
 
 
+def test_head_stages_from_the_command_line(capsys):
+    """Bodies that keep up with their head free channels and links sooner."""
+    words = ("--size", "4x4", "--vcs", "2", "--flits", "5", "--load", "0.4", "--cycles", "500")
+    mean = {}
+    for stages in ("0", "2"):
+        assert command(*words, "--hop-cycles", "5", "--head-stages", stages, "--json") == 0
+        mean[stages] = json.loads(capsys.readouterr().out)["points"][0]["latency"]["mean"]
+    assert mean["2"] < mean["0"] - 1
+    with pytest.raises(InputError, match="head_stages: 3 given, 0 to 2 allowed"):
+        command(*words, "--head-stages", "3")
+
+
 def test_traffic_by_matrix_is_in_proportion():
     matrix = np.zeros((16, 16), np.int64)
     matrix[3, 5], matrix[7, 1] = 30, 10
