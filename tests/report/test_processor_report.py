@@ -78,8 +78,8 @@ def test_texts_say_what_was_missed() -> None:
     results = run(*CONGESTED, "tick=20 us", "core.priority=timer")
     summary = summarise(results)
     text = summary_text(summary)
-    assert "REAL TIME: NO" in text
-    assert "late" in text
+    why = text[text.index("REAL TIME: NO") :].split("longest tick")[0]
+    assert all(part in why for part in ("deadlines missed", "deliveries late", "deliveries lost"))
     assert "dropped in the mesh" in text
     assert "dropped at full queues" in text
     assert max(map(len, text.splitlines())) <= WIDTH
@@ -88,6 +88,16 @@ def test_texts_say_what_was_missed() -> None:
     page = report_html(summary, arrays_of(results))
     assert "Dropped by routers" in page
     assert "<svg" in page
+
+
+def test_lost_packets_alone_are_told() -> None:
+    tight = ("router.wait1=0", "router.buffer_packets=1", "router.link_interval=1000")
+    results = run(*tight, "core.max_neurons=2", "router.reinjection=none", "tick=5 ms")
+    summary = summarise(results)
+    assert summary["ticks"]["deadline_misses"] == summary["traffic"]["late"] == 0
+    lost = summary["traffic"]["dropped_in_mesh"]
+    assert lost > 0
+    assert f": {lost:,} deliveries lost\n" in summary_text(summary)
 
 
 def test_learning_is_reported() -> None:

@@ -43,7 +43,7 @@ PROCESSOR_KEYS: tuple[Key, ...] = (
     Key("ticks.count", "integer", "ticks", "ticks of the run"),
     Key("ticks.seconds", "number", "s", "length of a tick"),
     Key("ticks.cycles", "integer", "cycles", "core cycles of a tick"),
-    Key("ticks.real_time", "flag", "", "no core missed a deadline and no packet came late"),
+    Key("ticks.real_time", "flag", "", "no deadline missed, no packet late, early or lost"),
     Key("ticks.slowdown", "number", "", "longest work of a core in a tick over the tick's cycles"),
     Key("ticks.deadline_misses", "integer", "", "ticks of cores that had more work than time"),
     Key("ticks.missing_cores", "integer", "", "cores that missed a deadline"),

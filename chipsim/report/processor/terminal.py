@@ -41,7 +41,7 @@ def real_time(summary: Summary) -> Iterator[str]:
     if ticks["real_time"]:
         yield f"real time: yes, in {plural(ticks['count'], 'tick')}"
     else:
-        yield f"REAL TIME: NO, in {plural(ticks['count'], 'tick')}"
+        yield f"REAL TIME: NO, in {plural(ticks['count'], 'tick')}: {_why_not(summary)}"
     yield (
         f"longest tick {count(summary['critical_core']['cycles'])} of {count(ticks['cycles'])} "
         f"cycles ({percent(ticks['slowdown'])}), on {summary['critical_core']['slice']}: mostly "
@@ -63,6 +63,19 @@ def real_time(summary: Summary) -> Iterator[str]:
     delay = summary["schedule"]["signal_delay"]
     if delay:
         yield f"learning signals meet the traces {plural(delay, 'step')} late (pipeline)"
+
+
+def _why_not(summary: Summary) -> str:
+    """Return what went wrong where the run was not in real time."""
+    ticks, found = summary["ticks"], summary["traffic"]
+    wrong = (
+        (ticks["deadline_misses"], "deadlines missed"),
+        (found["late"], "deliveries late"),
+        (found["early"], "deliveries early"),
+        (found["dropped_in_mesh"] + found["dropped_in_queues"], "deliveries lost"),
+    )
+    named = [f"{count(number)} {name}" for number, name in wrong if number]
+    return ", ".join(named) or "more work between two timer tasks than a tick has cycles"
 
 
 def _met(met: bool) -> str:
