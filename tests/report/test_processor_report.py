@@ -15,6 +15,7 @@ from chipsim.load.chip_file import read_chip
 from chipsim.pipeline_processors import simulate_on_processors
 from chipsim.processor_chip import ProcessorChip
 from chipsim.report.check import check
+from chipsim.report.figures.mesh_axes import mesh_place
 from chipsim.report.html import report_html
 from chipsim.report.processor.summary import summarise
 from chipsim.report.processor.traffic import arrays_of
@@ -98,6 +99,15 @@ def test_lost_packets_alone_are_told() -> None:
     lost = summary["traffic"]["dropped_in_mesh"]
     assert lost > 0
     assert f": {lost:,} deliveries lost\n" in summary_text(summary)
+
+
+def test_places_without_a_chip_are_named_and_not_drawn() -> None:
+    summary = summarise(run("machine.shape=board48"))
+    gone = {(row["x"], row["y"]) for row in summary["chip"]["gone"]}
+    assert len(gone) == 64 - summary["chip"]["chips"] == 16
+    assert (7, 0) in gone
+    assert (0, 0) not in gone
+    assert mesh_place(summary, panel=4.0).gone == gone
 
 
 def test_learning_is_reported() -> None:

@@ -17,7 +17,7 @@ _CELL = 0.55
 
 @dataclass(frozen=True)
 class MeshPlace:
-    """The part of the mesh that is drawn (routers) and its size on paper (inches)."""
+    """The part of the mesh that is drawn (routers), its size on paper (inches), and its gaps."""
 
     left: int
     bottom: int
@@ -25,6 +25,7 @@ class MeshPlace:
     top: int
     width: float
     height: float
+    gone: frozenset[tuple[int, int]]
 
     @property
     def cell(self) -> float:
@@ -59,7 +60,8 @@ def mesh_place(summary: Summary, panel: float) -> MeshPlace:
         top = min(max(row["y"] for row in cores) + 1, height - 1)
     across, up = right - left + 1, top - bottom + 1
     cell = min(panel / across, panel / up * 1.1, _CELL)
-    return MeshPlace(left, bottom, right, top, across * cell, up * cell)
+    gone = frozenset((row["x"], row["y"]) for row in summary["chip"].get("gone", ()))
+    return MeshPlace(left, bottom, right, top, across * cell, up * cell, gone)
 
 
 def mesh_axes(figure: Figure, place: MeshPlace, left: float, bottom: float) -> Axes:
@@ -71,6 +73,7 @@ def mesh_axes(figure: Figure, place: MeshPlace, left: float, bottom: float) -> A
         rectangle(x - 0.46, y - 0.46, 0.92, 0.92)
         for y in range(place.bottom, place.top + 1)
         for x in range(place.left, place.right + 1)
+        if (x, y) not in place.gone
     ]
     if place.is_large:
         fill(axes, [rectangle(place.left - 0.5, place.bottom - 0.5, *place.routers)], EMPTY)

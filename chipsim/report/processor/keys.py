@@ -27,6 +27,8 @@ PROCESSOR_KEYS: tuple[Key, ...] = (
     Key("kind", "text", "", "processors"),
     Key("chip.chips", "integer", "", "chips of the machine"),
     Key("chip.boards", "integer", "", "boards; 0: chips by themselves"),
+    Key("chip.gone[].x", "integer", "", "place without a chip, or with a dead one"),
+    Key("chip.gone[].y", "integer", "", "its row"),
     Key("chip.cores_per_router", "integer", "", "cores at each router"),
     Key("schedule.ticks_per_inference", "integer", "ticks", "ticks between two inferences"),
     Key("schedule.depth_ticks", "integer", "ticks", "ticks by which the last population lags"),

@@ -117,6 +117,7 @@ def _available(results: TickResults) -> int:
 def _chip(results: TickResults) -> dict[str, Any]:
     chip = results.chip
     machine = chip.machine
+    gone = set(range(machine.columns * machine.rows)) - set(machine.working_routers)
     return {
         "name": chip.name,
         "file": results.origin.chip,
@@ -127,6 +128,7 @@ def _chip(results: TickResults) -> dict[str, Any]:
         "cores_per_router": machine.cores,
         "chips": machine.chips,
         "boards": machine.boards,
+        "gone": [{"x": r % machine.columns, "y": r // machine.columns} for r in sorted(gone)],
         "clock_hz": chip.core.clock_hz,
         "phase_s": chip.tick_s,
         "weight_bits": chip.core.weight_bits,
