@@ -29,7 +29,7 @@ from chipsim.processor_chip import Machine, ProcessorChip
 FORMAT = "chipsim processor mapping 1"
 MODES: dict[str, PlasticityMode] = {word: word for word in get_args(PlasticityMode)}
 PROGRAMS: dict[str, Program] = {word: word for word in get_args(Program)}
-KEY_KINDS: dict[str, KeyKind] = {"spike": "spike", "signal": "signal"}
+KEY_KINDS: dict[str, KeyKind] = {word: word for word in get_args(KeyKind) if word != "delayed"}
 STAGE = "stage "
 
 HEADER = (

@@ -61,6 +61,11 @@ class KeySpace:
     targets: tuple[int, ...]
     stage: int = 0
 
+    @property
+    def has_payload(self) -> bool:
+        """Whether its packets carry a number: a learning signal, or weights."""
+        return self.kind in ("signal", "weight")
+
 
 @dataclass(frozen=True)
 class ProcessorMapping:

@@ -151,7 +151,7 @@ def make_rows(
                 f"slice {source.population}[{source.first}:]: {source.count} neurons exceeded max "
                 f"{MOST_ROWS}; a lower core.max_sources cuts it"
             )
-        if space.kind == "signal":
+        if space.has_payload:
             continue
         cuts: dict[str, list[tuple[ProcessorProjection, Cut]]] = {}
         for projection in outgoing.get((source.population, space.stage), ()):

@@ -90,7 +90,7 @@ def make_layout(chip: ProcessorChip, mapping: ProcessorMapping, fixed: Processor
     return Layout(
         machine=machine_of(chip),
         routes=routes,
-        payload=np.array([space.kind != "spike" for space in mapping.keys], bool),
+        payload=np.array([space.has_payload for space in mapping.keys], bool),
         costs=costs_of(chip, ticks),
         slots=slots,
         entries=_entries(chip, mapping, fixed, routes, base, order),
@@ -251,7 +251,7 @@ def _row_for(
     space = mapping.keys[number]
     if mapping.slices[index].program == DELAY:
         return HELD
-    if space.kind in ("signal", "weight"):
+    if space.has_payload:
         return SIGNAL if space.kind == "signal" else WEIGHTS
     row = base.get((number, index), EMPTY_ROW)
     if space.kind == "delayed":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,16 @@ def test_any_mapping_comes_back(tmp_path: Path, sizes: list[int], neurons: int) 
     mapping = map_on_processors(network, chip, placer="hilbert")
     write_mapping(tmp_path / "any.json", mapping, chip)
     assert read_mapping(tmp_path / "any.json", network, chip) == mapping
+
+
+def test_keys_of_weights_come_back(tmp_path: Path) -> None:
+    assert NETWORK.learning is not None
+    network = replace(NETWORK, learning=replace(NETWORK.learning, kind="symmetric"))
+    chip = spinnaker1()
+    mapping = map_on_processors(network, chip)
+    assert {space.kind for space in mapping.keys} == {"spike", "signal", "weight"}
+    write_mapping(tmp_path / "symmetric.json", mapping, chip)
+    assert read_mapping(tmp_path / "symmetric.json", network, chip) == mapping
 
 
 def test_a_person_can_read_it(kept: Path) -> None:

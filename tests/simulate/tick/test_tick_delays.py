@@ -93,6 +93,8 @@ def test_packets_are_sent_again_stage_by_stage() -> None:
     fixed, layout = laid_out(network, chip_with("core.delay_slots=5"))
     real = run_on_processors(fixed, layout, spikes(2, 2, STEPS, 20, 0.2))
     held = layout.held
+    assert not layout.payload.any()
+    assert real.traffic.payload_packets.sum() == 0
     assert sorted({p.stage for p in fixed.projections}) == [0, 1, 2, 3, 4]
     assert held.key.shape[1] == 5
     extensions = layout.slots.extension >= 0
